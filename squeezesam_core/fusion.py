@@ -1,0 +1,81 @@
+"""Early fusion: the photo and the prompt as the channels of one network input (paper 1.2).
+
+Channels: R, G, B; clicks as discs (4th); the box as a rectangle (5th). Beyond the paper, in networks of 7 channels:
+background clicks as discs (6th), so that a click can remove; the previous mask (7th), so that a click refines.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core.geometry import Frame, NetworkInput, Points
+from squeezesam_core.prompts import Prompt
+
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+STD = np.array([58.395, 57.12, 57.375], np.float32)
+DISC_RADIUS = 0.02
+"""Radius of a click's disc as a share of the input's side."""
+
+CLICKS, BOX, BACKGROUND, PREVIOUS = 3, 4, 5, 6
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """A photo resized and normalised once for many prompts.
+
+    pixels: (3, height, width) float32, ImageNet-normalised, network frame.
+    """
+
+    frame: Frame
+    pixels: NDArray[np.float32]
+
+
+def prepare(image: NDArray[np.uint8], spec: NetworkInput) -> PreparedImage:
+    """Resize and normalise a photo: (H, W, 3) uint8 RGB, upright."""
+    frame = Frame.fit((image.shape[1], image.shape[0]), spec)
+    shrinks = image.shape[1] >= frame.network[0] and image.shape[0] >= frame.network[1]
+    resized = cv2.resize(image, frame.network, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return PreparedImage(frame, normalise(resized))
+
+
+def normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(H, W, 3) uint8 RGB -> (3, H, W) float32, ImageNet mean and standard deviation."""
+    return np.ascontiguousarray(((image.astype(np.float32) - MEAN) / STD).transpose(2, 0, 1))
+
+
+def fuse(
+    prepared: PreparedImage, prompt: Prompt, spec: NetworkInput, previous: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """The network's input: (spec.channels, height, width) float32.
+
+    previous: (h, w) float32 in 0..1 at any resolution, showing the whole image: a mask, a network's own sigmoid or a
+    saliency map; None is all zeros. Ignored by networks without that channel.
+    """
+    width, height = prepared.frame.network
+    fused = np.zeros((spec.channels, height, width), np.float32)
+    fused[:3] = prepared.pixels
+    corners = prepared.frame.to_network(prompt.coordinates())
+    draw(fused, corners, prompt.labels())
+    if previous is not None and spec.channels > PREVIOUS:
+        fused[PREVIOUS] = cv2.resize(previous, (width, height), interpolation=cv2.INTER_AREA)
+    return fused
+
+
+def draw(fused: NDArray[np.float32], points: Points, labels: NDArray[np.int64]) -> None:
+    """Draw clicks and box into `fused` (channels, height, width) in place.
+
+    points: (N, 2) network frame; labels: (N,) as Prompt.labels. A network of 5 channels sees no background click.
+    """
+    channels, height, width = fused.shape
+    radius = max(2, round(DISC_RADIUS * float(np.sqrt(height * width))))
+    for (x, y), label in zip(points, labels, strict=True):
+        channel = {1: CLICKS, 0: BACKGROUND}.get(int(label))
+        if channel is not None and channel < channels:
+            centre = (min(int(x), width - 1), min(int(y), height - 1))
+            cv2.circle(fused[channel], centre, radius, 1.0, cv2.FILLED)
+    if 2 in labels:
+        x0, y0 = np.floor(points[labels == 2][0]).astype(int)
+        x1, y1 = np.ceil(points[labels == 3][0]).astype(int)
+        fused[BOX, max(y0, 0) : y1, max(x0, 0) : x1] = 1.0
