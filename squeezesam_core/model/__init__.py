@@ -1,0 +1,1 @@
+"""The networks, in torch. Nothing outside squeezesam_core.model, evaluation, training and export imports this."""
