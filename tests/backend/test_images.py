@@ -1,0 +1,202 @@
+import io
+import logging
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.images import ImageFetchError, ImageLimits, ImageSource, decode
+from backend.label_studio import LabelStudio, LabelStudioError
+from squeezesam_core.errors import InvalidImageError, SqueezeSAMError
+
+LIMITS = ImageLimits(file_bytes=200_000, pixels=100_000)
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+PERSONAL = "header.payload.signature"
+HOST = "http://studio:8080"
+
+
+def photo(width=40, height=30, format="PNG", orientation=None, mode="RGB"):
+    image = Image.new(mode, (width, height))
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    image.save(buffer, format, exif=exif)
+    return buffer.getvalue()
+
+
+class Web:
+    """Answers by URL without its query and keeps what was asked."""
+
+    def __init__(self, pages):
+        self.pages, self.asked = pages, []
+
+    def __call__(self, request):
+        self.asked.append((str(request.url), request.headers.get("authorization")))
+        page = self.pages.get(str(request.url.copy_with(query=None)), httpx.Response(404))
+        return page(request) if callable(page) else page
+
+
+def source(web, key=TOKEN, root=None, addresses=("10.0.0.7",), url=HOST, clock=lambda: 0.0):
+    client = httpx.Client(transport=httpx.MockTransport(web))
+    studio = LabelStudio(url, key, client, clock) if url else None
+    return ImageSource(client, LIMITS, studio, root, resolve=lambda host: addresses)
+
+
+def image_page():
+    return httpx.Response(200, content=photo())
+
+
+def test_personal_token_is_exchanged_and_kept_until_shortly_before_it_expires():
+    now = [0.0]
+    web = Web(
+        {
+            f"{HOST}/api/token/refresh": lambda request: httpx.Response(200, json={"access": f"access{now[0]:.0f}"}),
+            f"{HOST}/data/upload/1/a.png": lambda request: image_page(),
+        }
+    )
+    images = source(web, PERSONAL, clock=lambda: now[0])
+    for moment in (0.0, 200.0, 290.0):
+        now[0] = moment
+        images.load("/data/upload/1/a.png")
+    assert [key for url, key in web.asked if "upload" in url] == [
+        "Bearer access0",
+        "Bearer access0",
+        "Bearer access290",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "key"),
+    [
+        ("/data/upload/1/a.png", f"{HOST}/data/upload/1/a.png", f"Token {TOKEN}"),
+        (f"{HOST}/data/local-files/?d=set/a.png", f"{HOST}/data/local-files/?d=set/a.png", f"Token {TOKEN}"),
+        ("http://localhost:8085/data/local-files/?d=a.png", f"{HOST}/data/local-files/?d=a.png", f"Token {TOKEN}"),
+        ("http://127.0.0.1:8085/data/upload/1/a.png", f"{HOST}/data/upload/1/a.png", f"Token {TOKEN}"),
+        ("https://elsewhere.example/a.png", "https://elsewhere.example/a.png", None),
+        ("http://studio:9999/data/upload/1/a.png", "http://studio:9999/data/upload/1/a.png", None),
+        ("https://studio:8080/data/upload/1/a.png", "https://studio:8080/data/upload/1/a.png", None),
+        ("http://localhost:8085/other/a.png", "http://localhost:8085/other/a.png", None),
+    ],
+    ids=["upload", "local", "localhost", "loopback", "foreign", "other-port", "other-scheme", "localhost-other"],
+)
+def test_only_label_studio_itself_gets_the_key(url, asked, key):
+    web = Web({asked.partition("?")[0]: image_page()})
+    assert source(web).load(url).shape == (30, 40, 3)
+    assert web.asked == [(asked, key)]
+
+
+def test_a_redirect_never_gets_the_key():
+    web = Web(
+        {
+            f"{HOST}/data/upload/1/a.png": httpx.Response(302, headers={"location": f"{HOST}/elsewhere.png"}),
+            f"{HOST}/elsewhere.png": image_page(),
+        }
+    )
+    source(web).load("/data/upload/1/a.png")
+    assert [key for _, key in web.asked] == [f"Token {TOKEN}", None]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [["169.254.169.254"], ["10.0.0.7", "169.254.1.1"], ["fe80::1%eth0"], ["::ffff:169.254.169.254"], ["fd00:ec2::254"]],
+    ids=["metadata", "one-of-two", "ipv6-link-local", "mapped", "ipv6-metadata"],
+)
+def test_addresses_of_the_machine_itself_are_refused(addresses):
+    web = Web({})
+    with pytest.raises(ImageFetchError, match="own network"):
+        source(web, addresses=addresses).load("http://photos.example/a.png")
+    assert web.asked == []
+
+
+def test_a_redirect_to_metadata_is_refused():
+    web = Web({"http://photos.example/a.png": httpx.Response(302, headers={"location": "http://metadata/"})})
+    images = source(web)
+    images._resolve = lambda host: ["169.254.169.254"] if host == "metadata" else ["10.0.0.7"]
+    with pytest.raises(ImageFetchError, match="own network"):
+        images.load("http://photos.example/a.png")
+    assert len(web.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("a.png", True), ("set/b.png", True), ("../secret.png", False), ("/etc/hostname", False), ("none.png", False)],
+    ids=["file", "folder", "parent", "absolute", "missing"],
+)
+def test_local_files_stay_under_their_root(tmp_path, name, found):
+    root = tmp_path / "root"
+    (root / "set").mkdir(parents=True)
+    for path in (root / "a.png", root / "set/b.png", tmp_path / "secret.png"):
+        path.write_bytes(photo())
+    images = source(Web({}), root=root)
+    if found:
+        assert images.load(f"{HOST}/data/local-files/?d={name}").shape == (30, 40, 3)
+    else:
+        with pytest.raises(ImageFetchError, match="local file"):
+            images.load(f"{HOST}/data/local-files/?d={name}")
+
+
+def test_a_link_out_of_the_root_is_refused(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret.png").write_bytes(photo())
+    (tmp_path / "root/link.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(ImageFetchError, match="outside"):
+        source(Web({}), root=tmp_path / "root").load("/data/local-files/?d=link.png")
+
+
+@pytest.mark.parametrize(
+    ("settings", "url", "page", "error", "remedy"),
+    [
+        ({"key": None}, "/data/upload/a.png", httpx.Response(401), ImageFetchError, "LABEL_STUDIO_API_KEY"),
+        ({"url": None}, "/data/upload/a.png", None, ImageFetchError, "LABEL_STUDIO_URL"),
+        ({}, "s3://bucket/a.png", None, ImageFetchError, "pre-signed"),
+        ({}, "/data/upload/a.png", httpx.Response(404), ImageFetchError, "still there"),
+        ({}, "/data/upload/a.png", httpx.Response(200, content=bytes(300_000)), InvalidImageError, "MAX_IMAGE_BYTES"),
+        ({}, "/data/upload/a.png", httpx.Response(200, content=photo(400, 300)), InvalidImageError, "MAX_IMAGE_PIXELS"),
+        ({}, "/data/upload/a.png", httpx.Response(200, content=b"<svg/>"), InvalidImageError, "Pillow"),
+        ({}, "/data/upload/a.png", httpx.Response(200, content=photo()[:60]), InvalidImageError, "Pillow"),
+        ({"key": PERSONAL}, "/data/upload/a.png", None, LabelStudioError, "LABEL_STUDIO_API_KEY"),
+    ],
+    ids=["no-key", "no-url", "s3", "gone", "bytes", "pixels", "not-an-image", "truncated", "expired-personal-token"],
+)
+def test_failures_say_what_to_do(settings, url, page, error, remedy):
+    web = Web({f"{HOST}/data/upload/a.png": page} if page is not None else {})
+    with pytest.raises(error) as raised:
+        source(web, **settings).load(url)
+    assert remedy in raised.value.remedy
+
+
+def test_a_server_that_is_down_is_an_error_with_a_remedy():
+    def refuse(request):
+        raise httpx.ConnectError("Connection refused")
+
+    with pytest.raises(ImageFetchError) as raised:
+        source(refuse).load("/data/upload/a.png")
+    assert "LABEL_STUDIO_URL" in raised.value.remedy
+
+
+def test_no_message_shows_the_key_or_a_signature(caplog):
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SqueezeSAMError) as raised:
+        source(Web({})).load("https://bucket.example/a.png?X-Amz-Signature=secret")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_the_one_the_page_shows(orientation):
+    height, width = decode(photo(40, 30, "JPEG", orientation), "a", LIMITS).shape[:2]
+    assert (width, height) == ((30, 40) if orientation > 4 else (40, 30))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1", "I;16"])
+def test_every_mode_becomes_rgb(mode):
+    image = decode(photo(mode=mode), "a", LIMITS)
+    assert image.shape == (30, 40, 3)
+    assert image.dtype == np.uint8
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), 0x8000, np.uint16)).save(buffer, "PNG")
+    assert (decode(buffer.getvalue(), "a", LIMITS) == 0x80).all()
