@@ -1,0 +1,1 @@
+"""Training: corpus, augmentation, prompts, losses and the loop. Needs the extra `train`."""

@@ -1,0 +1,43 @@
+"""squeezesam train: run a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, for instance training/recipes/serving.toml.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint and log; an unfinished run goes on.")],
+    root: Annotated[Path, typer.Option(help="The folder that the recipe's sources are relative to.")] = Path(),
+    start: Annotated[str | None, typer.Option(help="Instead of the recipe's start.")] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads; more than the free cores make it slower.")] = 1,
+) -> None:
+    """Train a network by a recipe; Ctrl-C saves a checkpoint, and the same command goes on from it."""
+    import logging
+
+    import cv2
+    import torch
+
+    from squeezesam_core.model.presets import build
+    from training.datasets.corpus import read_corpus
+    from training.loop import train as run
+    from training.recipe import read_recipe
+    from training.start import initialise
+    from training.tasks import SaliencyTask, SegmentationTask
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    cv2.setNumThreads(1)
+    torch.set_num_threads(threads)
+    plan = read_recipe(recipe)
+    if start is not None:
+        plan.start = start
+    torch.manual_seed(plan.seed)
+    network = build(plan.preset, plan.side)
+    initialise(network, plan.start)
+    task = SaliencyTask if plan.preset == "saliency" else SegmentationTask
+    corpus = read_corpus(plan.source, root, masks_only=plan.preset != "saliency")
+    run(task(network, corpus), plan, out)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Where photos and masks to train on come from."""
