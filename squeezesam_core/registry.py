@@ -1,0 +1,108 @@
+"""Model versions: a folder with the files of one version and the manifest that names and hashes them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from squeezesam_core.errors import ModelFileError
+from squeezesam_core.geometry import NetworkInput
+
+MANIFEST = "manifest.json"
+KINDS = ("int8", "fp32", "checkpoint", "golden")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a version: its name in the version's folder, SHA-256 in hex, and size."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path) -> "File":
+        data = path.read_bytes()
+        return cls(path.name, hashlib.sha256(data).hexdigest(), len(data))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a version is made of.
+
+    name: "squeezesam" or "saliency"; preset: of model/presets.py; spec: the input it is made for; files: by kind
+    (KINDS); facts: how it was trained and what was measured, as its makers wrote it. The version is the hash of the
+    files, so that equal files are one version and a changed file is another.
+    """
+
+    directory: Path
+    name: str
+    preset: str
+    spec: NetworkInput
+    files: Mapping[str, File]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """name-xxxxxxxxxxxx, by the content of all files."""
+        joined = "\n".join(f"{kind} {self.files[kind].sha256}" for kind in sorted(self.files))
+        return f"{self.name}-{hashlib.sha256(joined.encode()).hexdigest()[:12]}"
+
+    def path(self, kind: str) -> Path:
+        """The file of a kind, after its hash was checked. Raises ModelFileError."""
+        if kind not in self.files:
+            raise ModelFileError(f"{self.directory} has no {kind} file.", "Export the version again.")
+        file = self.files[kind]
+        path = self.directory / file.name
+        if not path.is_file():
+            raise ModelFileError(f"{path} is missing.", "Restore the file or export the version again.")
+        if File.of(path) != file:
+            raise ModelFileError(
+                f"{path} is not the file that its manifest describes (SHA-256 differs).",
+                "It is damaged or was replaced: restore it or export the version again.",
+            )
+        return path
+
+    def write(self) -> None:
+        """Write the manifest into its directory."""
+        document = {
+            "name": self.name,
+            "version": self.version,
+            "preset": self.preset,
+            "spec": asdict(self.spec),
+            "files": {kind: asdict(file) for kind, file in self.files.items()},
+            "facts": dict(self.facts),
+        }
+        (self.directory / MANIFEST).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read a version's manifest. Raises ModelFileError if it is missing, not ours, or names a file outside its folder."""
+    path = directory / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest(
+            directory=directory,
+            name=str(document["name"]),
+            preset=str(document["preset"]),
+            spec=NetworkInput(**document["spec"]),
+            files={kind: File(**file) for kind, file in document["files"].items()},
+            facts=document.get("facts", {}),
+        )
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{directory} holds no model version (no {MANIFEST}).", "Check the path.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{path} is not a manifest ({error!r}).", "Export the version again.") from error
+    for file in manifest.files.values():
+        if Path(file.name).name != file.name:
+            raise ModelFileError(f"{path} names a file outside its folder: {file.name}.", "Export the version again.")
+    return manifest
+
+
+def default_weights() -> Path:
+    """The folder of the versions that ship: inside the installed package, or at the top of a clone."""
+    package = Path(__file__).resolve().parent
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
