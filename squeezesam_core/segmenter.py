@@ -16,8 +16,8 @@ SINGLE = 0
 
 @dataclass(frozen=True)
 class Segmentation:
-    """mask: (H, W) bool at the photo's size, cleaned of specks; logits: (h, w) float32 of the same mask, as the network
-    gave it, showing the whole photo; iou: the network's own estimate of the mask's IoU, 0..1."""
+    """mask: (H, W) bool at the photo's size; logits: (h, w) float32 of the same mask at the network's resolution,
+    cleaned of specks and pinholes, showing the whole photo; iou: the network's own estimate of the mask's IoU, 0..1."""
 
     mask: NDArray[np.bool_]
     logits: NDArray[np.float32]
@@ -44,8 +44,8 @@ def segment(
         points, labels = np.zeros((1, 2), np.float32), np.array([-1], np.int64)
     logits, iou = session.run(fuse(prepared, prompt, session.spec, previous), points, labels)
     chosen = choose(iou, prompt, previous is not None)
-    mask = masks.clean(masks.upsample(logits[chosen], prepared.frame.image), prompt)
-    return Segmentation(mask, logits[chosen], float(np.clip(iou[chosen], 0, 1)))
+    cleaned = masks.clean(logits[chosen], points, labels)
+    return Segmentation(masks.upsample(cleaned, prepared.frame.image), cleaned, float(np.clip(iou[chosen], 0, 1)))
 
 
 def choose(iou: NDArray[np.float32], prompt: Prompt, has_previous: bool) -> int:
