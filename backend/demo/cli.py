@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
@@ -18,12 +19,14 @@ from backend.demo import credentials, installation, project, queue_server, serve
 from backend.demo.credentials import Credentials
 from backend.demo.ports import HOST, free_port
 from backend.demo.processes import Child, wait_until_healthy
+from backend.label_studio import LabelStudio
 from squeezesam_core.errors import SqueezeSAMError
 
 _PHOTOS = Path(__file__).with_name("photos")
 _LABEL_STUDIO_SECONDS = 600.0  # the first start migrates a database, on a slow machine too
 _BACKEND_SECONDS = 60.0
 _WATCH_SECONDS = 0.5
+_REQUEST_SECONDS = 100.0  # what Label Studio itself grants a prediction
 
 
 class DemoRunningError(SqueezeSAMError):
@@ -116,12 +119,19 @@ def _address(console: Console, name: str, wished: int) -> str:
 
 
 def _prepare_project(console: Console, address: str, backend: str, login: Credentials) -> str:
-    with project.open_client(address, login.token) as client, console.status("Preparing the project") as status:
-        number = project.find_or_create(client)
-        project.import_photos(client, number, sorted(_PHOTOS.glob("*.jpg")))
-        project.connect(client, number, backend)
-        for done, total in project.pre_annotate(client, number, backend):
+    with (
+        httpx.Client(timeout=_REQUEST_SECONDS, trust_env=False) as client,
+        console.status("Preparing the project") as status,
+    ):
+        label_studio = LabelStudio(address, login.token, client)
+        number = project.find_or_create(label_studio)
+        project.import_photos(label_studio, client, number, sorted(_PHOTOS.glob("*.jpg")))
+        project.use_backend(label_studio, number, backend)
+        for done, total in project.pre_annotate(label_studio, client, number, backend):
             status.update(f"Pre-annotating: {done} of {total} photos")
+        empty = project.without_mask(label_studio, number)
+    if empty:
+        console.print(f"{empty} photos have no mask; {backend}/status says what went wrong, if anything did.")
     return f"{address}/projects/{number}/data"
 
 

