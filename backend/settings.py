@@ -1,0 +1,90 @@
+"""Every environment variable of the backend, documented once; docs/backend.md prints this table and a test compares."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from squeezesam_core.errors import SqueezeSAMError
+
+
+class SettingsError(SqueezeSAMError):
+    """An environment variable with a value that cannot be used."""
+
+
+class Settings(BaseSettings):
+    """Environment of `squeezesam serve`. A field's variable is SQUEEZESAM_ and its name, unless it has an alias."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SQUEEZESAM_", frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(default=9090, ge=0, le=65535, description="Port to listen on.")
+    basic_auth_user: str | None = Field(
+        default=None, description="User for HTTP basic authentication; without it there is none."
+    )
+    basic_auth_password: SecretStr | None = Field(default=None, description="Password for HTTP basic authentication.")
+    label_studio_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("LABEL_STUDIO_URL"),
+        description="Where this process reaches Label Studio, for example http://label-studio:8080.",
+    )
+    label_studio_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("LABEL_STUDIO_API_KEY"),
+        description="Legacy token or personal access token, from Account & Settings in Label Studio.",
+    )
+    local_files_root: Path | None = Field(
+        default=None,
+        description="Folder that is Label Studio's LOCAL_FILES_DOCUMENT_ROOT; "
+        "without it such files are read through Label Studio.",
+    )
+    weights: Path | None = Field(
+        default=None, description="Folder with squeezesam/ and saliency/; without it, the weights that ship."
+    )
+    detector: Path | None = Field(
+        default=None,
+        description="Another saliency model: an ONNX file (U2-Netp, U2-Net, …) or a folder with a manifest.",
+    )
+    threads: int = Field(default=1, ge=1, description="Threads of one inference.")
+    concurrency: int = Field(default=4, ge=1, description="Predictions computed at once; further requests wait.")
+    max_body_bytes: int = Field(default=32 * 2**20, gt=0, description="Largest request accepted, in bytes.")
+    max_image_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest image file read, in bytes.")
+    max_image_pixels: int = Field(default=80_000_000, gt=0, description="Largest image decoded, in pixels.")
+    cache_bytes: int = Field(
+        default=256 * 2**20, ge=0, description="Memory for prepared images and saliency maps, in bytes."
+    )
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> "Settings":
+        """One of the two alone would silently leave the backend open."""
+        if (self.basic_auth_user is None) != (self.basic_auth_password is None):
+            raise ValueError("SQUEEZESAM_BASIC_AUTH_USER and SQUEEZESAM_BASIC_AUTH_PASSWORD go together")
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises SettingsError, naming the variables."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"The environment has wrong settings: {wrong}.", "See docs/backend.md.") from error
+
+
+def environment_variable(field: str) -> str:
+    """The variable that sets a field of Settings."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"{Settings.model_config['env_prefix']}{field}".upper()
+
+
+def environment_table() -> str:
+    """The settings as a Markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{environment_variable(name)}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
