@@ -1,0 +1,208 @@
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backend.app import web_app
+from backend.auth import basic_authorization
+from backend.settings import Settings
+
+CONFIG = """<View><Image name="image" value="$image"/>
+<BrushLabels name="brush" toName="image"><Label value="Object"/></BrushLabels>
+<KeyPointLabels name="kp" toName="image" smart="true"><Label value="Object"/></KeyPointLabels>
+<RectangleLabels name="box" toName="image" smart="true"><Label value="Object"/></RectangleLabels></View>"""
+VERSION = "squeezesam-0123456789ab"
+
+
+@pytest.fixture
+def client(annotator):
+    return lambda **settings: TestClient(web_app(Settings(**settings), annotator), raise_server_exceptions=False)
+
+
+def body(*tasks, context=None, config=CONFIG):
+    return {"tasks": tasks, "label_config": config, "project": "1.1", "params": {"context": context}}
+
+
+def task(number=1, url="a"):
+    return {"id": number, "data": {"image": url}}
+
+
+def click(**more):
+    value = {"x": 10, "y": 10, "width": 0.2, "keypointlabels": ["Object"]}
+    frame = {"original_width": 80, "original_height": 60, "image_rotation": 0}
+    return {"result": [{**frame, "type": "keypointlabels", "id": "k", "from_name": "kp", "value": value, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "json", "reply"),
+    [
+        ("GET", "/health", None, {"status": "UP", "model_version": VERSION}),
+        ("POST", "/setup", {"schema": CONFIG, "project": "1.1"}, {"model_version": VERSION}),
+        ("POST", "/setup", {"schema": "<View/>"}, {"model_version": VERSION}),
+        ("GET", "/versions", None, {"versions": [VERSION]}),
+        ("POST", "/webhook", {"action": "PROJECT_UPDATED", "project": {"id": 1}}, {"action": "PROJECT_UPDATED"}),
+    ],
+    ids=["health", "setup", "setup-of-a-wrong-config", "versions", "webhook"],
+)
+def test_routes_that_answer_at_once(client, method, path, json, reply):
+    response = client().request(method, path, json=json)
+    assert (response.status_code, response.json()) == (200, reply)
+
+
+def test_a_task_without_clicks_gets_the_salient_object(client, photos, service):
+    photos["a"] = (80, 60)
+    reply = client().post("/predict", json=body(task())).json()
+    [result] = reply["results"]
+    assert (result["model_version"], result["score"]) == (VERSION, 0.75)
+    [region] = result["result"]
+    assert (region["original_width"], region["original_height"], region["type"]) == (80, 60, "brushlabels")
+
+
+def test_nothing_salient_is_an_empty_result_with_score_0(client, photos, service):
+    photos["a"] = (80, 60)
+    service.detector.salient = False
+    reply = client().post("/predict", json=body(task())).json()
+    assert reply == {"results": [{"result": [], "score": 0.0, "model_version": VERSION}]}
+
+
+def test_a_click_answers_with_the_id_of_the_predicted_region(client, photos):
+    photos["a"] = (80, 60)
+    app = client()
+    predicted = app.post("/predict", json=body(task())).json()["results"][0]
+    on_screen = {**task(), "predictions": [predicted]}
+    refined = app.post("/predict", json=body(on_screen, context=click())).json()["results"][0]
+    assert refined["result"][0]["id"] == predicted["result"][0]["id"]
+    assert refined["result"][0]["value"] != predicted["result"][0]["value"]
+    assert (
+        app.post("/predict", json=body(task(), context=click())).json()["results"][0]["result"][0]["id"]
+        == (predicted["result"][0]["id"])
+    )
+
+
+def test_a_photo_is_read_and_looked_at_once(client, photos, service):
+    photos["a"] = (80, 60)
+    app = client()
+    for context in (None, click(), click()):
+        app.post("/predict", json=body(task(), context=context))
+    assert service.detector.calls == 1
+
+
+def test_a_task_that_fails_costs_the_others_nothing(client, photos):
+    photos["a"] = (80, 60)
+    app = client()
+    reply = app.post("/predict", json=body(task(1), task(2, ""), task(3, "bug"), task(4))).json()
+    assert [bool(result["result"]) for result in reply["results"]] == [True, False, False, True]
+    problems = app.get("/status").json()["problems"]
+    assert [problem["doing"] for problem in problems] == ["Pre-annotating task 3", "Pre-annotating task 2"]
+    assert 'field "image"' in problems[1]["cause"]
+    assert problems[0]["cause"] == "Internal error (KeyError)."
+
+
+@pytest.mark.parametrize(
+    ("json", "status", "cause"),
+    [
+        (body(task(), context=click(image_rotation=90)), 422, "turned by 90"),
+        (body(task(), context=click(original_width=81)), 422, "81x60"),
+        (body(task(url=""), context=click()), 422, 'field "image"'),
+        (body(task(url="bug"), context=click()), 500, "Internal error"),
+        (body(task(), config="<View/>"), 422, "lacks <Image>"),
+    ],
+    ids=["turned", "other-size", "no-url", "bug", "configuration"],
+)
+def test_failures_reach_reply_log_and_status(client, photos, caplog, json, status, cause):
+    photos["a"] = (80, 60)
+    app = client()
+    response = app.post("/predict", json=json)
+    assert response.status_code == status
+    assert set(response.json()) == {"cause", "remedy"}
+    assert cause in response.json()["cause"]
+    problem = app.get("/status").json()["problems"][0]
+    assert (problem["cause"], problem["remedy"]) == (response.json()["cause"], response.json()["remedy"])
+    assert problem["request"] == response.headers["x-request-id"]
+    assert "POST /predict failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("POST", "/predict", "{", 422),
+        ("POST", "/predict", '{"tasks": []}', 422),
+        ("POST", "/webhook", "{}", 422),
+        ("GET", "/nowhere", None, 404),
+        ("POST", "/versions", None, 405),
+        ("POST", "/predict", "x" * 2000, 413),
+        ("POST", "/predict", iter([b"{}"]), 411),
+    ],
+    ids=["not-json", "no-tasks", "not-an-event", "no-route", "no-method", "too-large", "no-length"],
+)
+def test_every_error_has_cause_remedy_and_request_id(client, method, path, content, status):
+    response = client(max_body_bytes=1000).request(method, path, content=content)
+    assert response.status_code == status
+    assert set(response.json()) == {"cause", "remedy"}
+    assert len(response.headers["x-request-id"]) == 16
+
+
+@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/versions", "/status", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "header",
+    [None, "Basic", "Basic !!!", "Bearer abc", basic_authorization("us", "wrong"), basic_authorization("us", "")],
+    ids=["none", "empty", "not-base64", "bearer", "wrong", "no-password"],
+)
+def test_authentication_covers_everything_but_health(client, path, header):
+    app = client(basic_auth_user="us", basic_auth_password="pässword")
+    headers = {} if header is None else {"Authorization": header}
+    refused = app.get(path, headers=headers)
+    assert refused.status_code == 401
+    assert "x-request-id" in refused.headers
+    assert app.get("/health", headers=headers).status_code == 200
+
+
+def test_the_right_password_is_let_in(client):
+    app = client(basic_auth_user="us", basic_auth_password="pässword")
+    assert app.get("/versions", headers={"Authorization": basic_authorization("us", "pässword")}).status_code == 200
+
+
+def test_status_tells_what_serves(client):
+    status = client().get("/status").json()
+    assert status["model_version"] == VERSION
+    assert status["segmenter"] == {"precision": "int8", "self_check": "passed"}
+
+
+def test_log_lines_carry_the_request_id(client, caplog):
+    caplog.set_level(logging.INFO)
+    client().get("/health")
+    assert any("GET /health -> 200" in message for message in caplog.messages)
+
+
+SERVE_ONE_REQUEST = """
+import runpy, sys
+from fastapi.testclient import TestClient
+import numpy as np
+import backend.cli
+from backend.annotator import Annotator, Service
+from backend.app import web_app
+from backend.cache import ByteCache
+from backend.settings import Settings
+fakes = runpy.run_path(sys.argv[1])
+service = Service(fakes["DrawingSegmenter"](), fakes["CentreDetector"](), "v", "int8", "int8")
+annotator = Annotator(service, lambda url: np.zeros((60, 80, 3), np.uint8), ByteCache(2**20))
+body = {"tasks": [{"id": 1, "data": {"image": "a"}}], "label_config": sys.argv[2]}
+reply = TestClient(web_app(Settings(), annotator)).post("/predict", json=body)
+assert reply.json()["results"][0]["result"], reply.text
+assert "torch" not in sys.modules
+"""
+
+
+def test_the_web_process_never_imports_torch():
+    fakes = Path(__file__).parents[1] / "conftest.py"
+    run = subprocess.run(
+        [sys.executable, "-c", SERVE_ONE_REQUEST, fakes, CONFIG],
+        cwd=fakes.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

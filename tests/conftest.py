@@ -1,0 +1,62 @@
+"""Networks of the test's own: they satisfy the Session protocols, draw what the prompt says and remember what came."""
+
+import numpy as np
+import pytest
+
+from backend.annotator import Annotator, Service
+from backend.cache import ByteCache
+from squeezesam_core.geometry import NetworkInput
+
+
+class DrawingSegmenter:
+    """The object is the previous mask, a disc around each click and the box, without a disc around each other click."""
+
+    spec = NetworkInput(side=128)
+
+    def __init__(self):
+        self.calls = []
+
+    def run(self, fused, points, labels):
+        self.calls.append((fused, points, labels))
+        clicks, box, background, previous = fused[3:, ::4, ::4]
+        drawn = np.maximum(np.maximum(clicks, box), previous) * (1 - background)
+        logits = np.repeat(drawn[None] * 10 - 5, 4, axis=0).astype(np.float32)
+        return logits, np.full(4, 0.75, np.float32)
+
+
+class CentreDetector:
+    """A salient square in the middle; `salient` False makes the map flat."""
+
+    spec = NetworkInput(side=128, channels=3)
+
+    def __init__(self):
+        self.salient = True
+        self.calls = 0
+
+    def run(self, image):
+        self.calls += 1
+        height, width = image.shape[1] // 4, image.shape[2] // 4
+        saliency = np.zeros((height, width), np.float32)
+        if self.salient:
+            saliency[height // 4 : -height // 4, width // 4 : -width // 4] = 1
+        return saliency
+
+
+@pytest.fixture
+def service():
+    return Service(DrawingSegmenter(), CentreDetector(), "squeezesam-0123456789ab", "int8", "int8")
+
+
+@pytest.fixture
+def photos():
+    """URL -> (width, height) of the photo there."""
+    return {}
+
+
+@pytest.fixture
+def annotator(service, photos):
+    def load(url):
+        width, height = photos[url]
+        return np.zeros((height, width, 3), np.uint8)
+
+    return Annotator(service, load, ByteCache(2**24))
