@@ -1,0 +1,150 @@
+"""Requests as Label Studio 1.23.2 sent them, replayed against the app with networks of the test's own."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backend import events, regions
+from backend.app import web_app
+from backend.events import Event
+from backend.labeling_config import check, parse
+from backend.settings import Settings
+from squeezesam_core import rle
+
+RECORDED = {path.stem: json.loads(path.read_text()) for path in sorted(Path(__file__).with_name("recorded").glob("*"))}
+PHOTOS = {
+    "/data/upload/1/cae2954d-a_1024x768.jpg": (1024, 768),
+    "http://127.0.0.1:8085/data/local-files/?d=set1/a_1024x768.jpg": (1024, 768),
+    "http://127.0.0.1:8085/data/local-files/?d=set1/b_800x600.jpg": (800, 600),
+    "http://127.0.0.1:8085/data/local-files/?d=set1/c_exif6_800x600.jpg": (600, 800),
+    "http://127.0.0.1:8085/data/local-files/?d=set1/d_4000x3000.jpg": (4000, 3000),
+    "http://127.0.0.1:8085/data/local-files/?d=set1/e_640x480.png": (640, 480),
+    "http://127.0.0.1:9292/b_800x600.jpg": (800, 600),
+    "http://127.0.0.1:9292/x_640x480.png": (640, 480),
+}
+
+
+def named(part):
+    return [name for name in RECORDED if part in name]
+
+
+def is_interactive(name):
+    return bool(RECORDED[name]["body"]["params"]["context"])
+
+
+@pytest.fixture
+def replay(annotator, photos):
+    photos.update(PHOTOS)
+    client = TestClient(web_app(Settings(), annotator))
+
+    def send(name):
+        request = RECORDED[name]
+        content = None if request["body"] is None else json.dumps(request["body"])
+        response = client.request(request["method"], request["path"], headers=request["headers"], content=content)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    return send
+
+
+@pytest.mark.parametrize("name", named("health") + named("setup") + named("versions"))
+def test_the_version_is_told(replay, service, name):
+    reply = replay(name)
+    assert (reply.get("model_version") or reply["versions"][0]) == service.model_version
+
+
+@pytest.mark.parametrize("name", named("setup"))
+def test_the_recorded_configuration_has_what_is_needed(name):
+    assert check(RECORDED[name]["body"]["schema"]).brush.labels == ("Object",)
+
+
+@pytest.mark.parametrize("name", named("predict"))
+def test_each_task_has_one_mask_of_the_photos_size(replay, service, name):
+    results = replay(name)["results"]
+    tasks = RECORDED[name]["body"]["tasks"]
+    assert len(results) == len(tasks)
+    for result, task in zip(results, tasks, strict=True):
+        assert set(result) == {"result", "score", "model_version"}
+        assert result["model_version"] == service.model_version
+        assert 0 < result["score"] <= 1
+        [region] = result["result"]
+        width, height = PHOTOS[task["data"]["image"]]
+        assert (region["original_width"], region["original_height"], region["image_rotation"]) == (width, height, 0)
+        assert (region["type"], region["from_name"], region["to_name"]) == ("brushlabels", "brush", "image")
+        assert region["value"]["brushlabels"] == ["Object"]
+        assert rle.decode(region["value"]["rle"], (width, height)).any()
+
+
+@pytest.mark.parametrize("name", [name for name in named("predict") if not is_interactive(name)])
+def test_predicted_ids_are_those_of_task_brush_and_label(replay, name):
+    body = RECORDED[name]["body"]
+    config = parse(body["label_config"])
+    ids = [result["result"][0]["id"] for result in replay(name)["results"]]
+    assert ids == [regions.region_id(task["id"], config, "Object") for task in body["tasks"]]
+
+
+CLICKS = {
+    "ui_alt_click_negative.1.POST_predict": [1, 1],
+    "ui_alt_click_negative.2.POST_predict": [1, 1, 0],
+    "ui_click3_background_label.1.POST_predict": [0],
+    "ui_click_outside.1.POST_predict": [1],
+    "ui_ctrl_alt_click_negative_over_mask.1.POST_predict": [1, 1, 0, 1, 0],
+    "ui_ctrl_click_over_mask.3.POST_predict": [1],
+    "ui_exif_click.3.POST_predict": [1],
+    "ui_maskid.3.POST_predict": [1],
+    "ui_maskid.4.POST_predict": [1, 1],
+    "ui_rect.3.POST_predict": [2, 3],
+}
+"""Labels of the network's points: 1 adds, 0 removes, 2 and 3 are the corners of a box."""
+
+
+def test_every_interactive_request_is_in_the_table():
+    assert set(CLICKS) == {name for name in named("predict") if is_interactive(name)}
+
+
+@pytest.mark.parametrize("name", CLICKS)
+def test_clicks_keep_their_signs_and_places(replay, service, name):
+    replay(name)
+    [(_, points, labels)] = service.segmenter.calls
+    assert labels.tolist() == CLICKS[name]
+    value = RECORDED[name]["body"]["params"]["context"]["result"][-1]["value"]
+    far = (value["x"] + value.get("width", 0), value["y"] + value.get("height", 0))
+    last = far if 3 in labels else (value["x"], value["y"])
+    assert points[-1] * 100 == pytest.approx(last, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", CLICKS)
+def test_the_answer_starts_from_the_mask_on_screen_and_replaces_it(replay, service, name):
+    [result] = replay(name)["results"]
+    task = RECORDED[name]["body"]["tasks"][0]
+    on_screen = task["predictions"][0]["result"][0]
+    assert result["result"][0]["id"] == on_screen["id"]
+    [(fused, _, _)] = service.segmenter.calls
+    share = rle.decode(on_screen["value"]["rle"], PHOTOS[task["data"]["image"]]).mean()
+    assert fused[6].mean() == pytest.approx(share, abs=0.01)
+
+
+EVENTS = {
+    "annotation_create_api.1.POST_webhook": Event("ANNOTATION_CREATED", 1, (1,), (1,)),
+    "annotation_delete_api.1.POST_webhook": Event("ANNOTATIONS_DELETED", 1, (), (1,)),
+    "annotation_update_api.1.POST_webhook": Event("ANNOTATION_UPDATED", 1, (1,), (1,)),
+    "project_updated_config.1.POST_webhook": Event("PROJECT_UPDATED", 1),
+    "skip_api.1.POST_webhook": Event("ANNOTATION_CREATED", 1, (1,), (2,), skipped=True),
+    "task_created.1.POST_webhook": Event("TASKS_CREATED", 1, (8,)),
+    "train_sdk.1.POST_webhook": Event("START_TRAINING", 1),
+    "ui_start_training.1.POST_webhook": Event("START_TRAINING", 1),
+    "ui_submit.1.POST_webhook": Event("ANNOTATION_CREATED", 1, (4,), (3,)),
+    "ui_submit_maskid.1.POST_webhook": Event("ANNOTATION_CREATED", 1, (6,), (4,)),
+}
+
+
+def test_every_webhook_is_in_the_table():
+    assert set(EVENTS) == set(named("webhook"))
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_webhooks_are_understood(replay, name):
+    assert replay(name) == {"action": EVENTS[name].action}
+    assert events.parse(RECORDED[name]["body"]) == EVENTS[name]
