@@ -1,1 +1,1 @@
-"""What Label Studio talks to: a web process with ONNX Runtime and no torch. Imports squeezesam_core, no other sibling."""
+"""What Label Studio talks to: a web process without torch. Imports squeezesam_core and no other sibling."""

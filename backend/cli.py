@@ -1,0 +1,93 @@
+"""The `squeezesam` command: the one place that knows the backend, the library, training and export at once.
+
+Modules of commands import what is heavy (torch, onnxruntime, FastAPI) inside the functions, so `--help` is immediate.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from backend.demo.cli import demo
+from squeezesam_core.errors import SqueezeSAMError
+
+EXTRAS = {"torch": "train", "pycocotools": "train", "onnx": "export", "onnxslim": "export", "executorch": "export"}
+"""Top-level module -> the extra that installs it."""
+
+app = typer.Typer(
+    name="squeezesam",
+    help="SqueezeSAM for Label Studio: whole-object masks before the first click, refined by clicks and boxes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default SQUEEZESAM_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default SQUEEZESAM_PORT.")] = None,
+) -> None:
+    """Serve Label Studio's machine learning protocol; settings are environment variables (docs/backend.md)."""
+    import uvicorn
+
+    from backend import logs
+    from backend.app import create_app
+    from backend.settings import load_settings
+
+    settings = load_settings()
+    logs.configure()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        log_config=None,
+        access_log=False,
+    )
+
+
+@app.command()
+def connect(
+    project: Annotated[int, typer.Option(help="Number of the project in Label Studio.")],
+    backend: Annotated[
+        str | None, typer.Option(help="The backend's address as Label Studio reaches it; default this machine's.")
+    ] = None,
+) -> None:
+    """Connect a project: check its labeling configuration, add the backend, give its webhook the password."""
+    import httpx
+
+    from backend.connect import connect as connect_project
+    from backend.label_studio import LabelStudio, LabelStudioError
+    from backend.settings import load_settings
+
+    settings = load_settings()
+    key, password = settings.label_studio_api_key, settings.basic_auth_password
+    if settings.label_studio_url is None or key is None:
+        raise LabelStudioError(
+            "LABEL_STUDIO_URL or LABEL_STUDIO_API_KEY is not set.", "Set both; the key is in Account & Settings."
+        )
+    address = backend or f"http://{settings.host}:{settings.port}"
+    with httpx.Client(timeout=30.0) as client:
+        label_studio = LabelStudio(settings.label_studio_url, key.get_secret_value(), client)
+        secret = None if password is None else password.get_secret_value()
+        connect_project(label_studio, project, address, settings.basic_auth_user, secret)
+    typer.echo(f"Project {project} uses {address}.")
+
+
+def main() -> None:
+    """Run the command; what a person can mend ends with its cause and remedy, not with a traceback."""
+    try:
+        app()
+    except SqueezeSAMError as error:
+        typer.echo(f"{error.cause}\n{error.remedy}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        typer.echo(f"This command needs {error.name}.\nInstall it: pip install 'squeezesam[{extra}]'", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
