@@ -135,7 +135,7 @@ def _control(element: Element) -> Control:
 def _add_labels(control: Element, labels: list[str], **attributes: str) -> None:
     for label in dict.fromkeys(labels):
         if label not in _labels(control):
-            SubElement(control, "Label", value=label, **attributes)
+            SubElement(control, "Label", {"value": label, **attributes})
 
 
 def _free_name(root: Element, name: str) -> str:

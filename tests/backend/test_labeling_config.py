@@ -8,7 +8,10 @@ FULL = """<View>
   <KeyPointLabels name="kp" toName="image" smart="true"><Label value="Cat"/><Label value="Background"/></KeyPointLabels>
   <RectangleLabels name="box" toName="image" smart="true"><Label value="Dog"/></RectangleLabels>
 </View>"""
-BRUSH = '<View><Image name="image" value="$x"/><BrushLabels name="b" toName="image"><Label value="Cat"/></BrushLabels></View>'
+BRUSH = """<View>
+  <Image name="image" value="$x"/>
+  <BrushLabels name="b" toName="image"><Label value="Cat"/></BrushLabels>
+</View>"""
 
 
 def test_a_full_configuration():
