@@ -1,0 +1,108 @@
+"""The labelling page of Label Studio 1.23 as an annotator uses it: what is clicked, and what the page then holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, Response
+
+_STORE = "window.Htx.annotationStore.selected"
+_REGIONS = f"() => {_STORE}.regions.map(r => ({{id: r.cleanId, type: r.type, origin: r.origin}}))"
+_TOOL = f"() => {_STORE}.names.get('image').getToolsManager().findSelectedTool()?.fullName"
+_SMART_TOOLS = {"click": "KeyPointTool-dynamic", "box": "RectangleTool-dynamic"}
+
+
+@dataclass(frozen=True)
+class LabelingPage:
+    """A browser page logged in to Label Studio at `address`."""
+
+    page: Page
+    address: str
+
+    def log_in(self, email: str, password: str) -> None:
+        self.page.goto(f"{self.address}/user/login/")
+        self.page.fill("input[name=email]", email)
+        self.page.fill("input[name=password]", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(lambda url: "/login" not in url)
+
+    def open_task(self, project: int, task: int) -> None:
+        """Open a task and wait for its image and its predicted mask."""
+        self.page.goto(f"{self.address}/projects/{project}/data?task={task}")
+        self._canvas.wait_for()
+        self.page.wait_for_function("() => window.Htx?.annotationStore?.selected?.regions?.length > 0")
+        if not self.page.evaluate("() => window.Htx.autoAnnotation"):
+            self.page.get_by_text("Auto-Annotation", exact=True).click()
+
+    def choose(self, tool: str) -> None:
+        """Choose the smart tool "click" or "box" and its label."""
+        for _ in range(4):  # each press on the smart tool goes on to the next one
+            if self.page.evaluate(_TOOL) == _SMART_TOOLS[tool]:
+                break
+            self.page.locator(".lsf-tool_smart").first.click()
+            self.page.wait_for_timeout(200)
+        assert self.page.evaluate(_TOOL) == _SMART_TOOLS[tool]
+
+    def label(self, tool: str) -> None:
+        """Choose the label of the smart tool, which Label Studio drops after each prompt."""
+        self.page.locator(".lsf-label_clickable").nth(list(_SMART_TOOLS).index(tool)).click()
+
+    def click(self, x: float, y: float, *modifiers: str) -> dict[str, Any]:
+        """Click at a share (0..1) of the image's width and height; returns the page's reply from the backend."""
+        px, py = self._position(x, y)
+        self.label("click")
+        for key in modifiers:
+            self.page.keyboard.down(key)
+        with self.page.expect_response(_is_prompt) as reply:
+            self.page.mouse.click(px, py)
+        for key in modifiers:
+            self.page.keyboard.up(key)
+        return self._answer(reply.value)
+
+    def drag(self, x0: float, y0: float, x1: float, y1: float) -> dict[str, Any]:
+        """Drag a box between two corners given as shares (0..1) of the image; returns the page's reply."""
+        self.label("box")
+        with self.page.expect_response(_is_prompt) as reply:
+            self.page.mouse.move(*self._position(x0, y0))
+            self.page.mouse.down()
+            self.page.mouse.move(*self._position((x0 + x1) / 2, (y0 + y1) / 2), steps=4)
+            self.page.mouse.move(*self._position(x1, y1), steps=4)
+            self.page.mouse.up()
+        return self._answer(reply.value)
+
+    def accept(self) -> None:
+        self.page.click('[data-testid="bottombar-accept-suggestions-button"]')
+        self.page.wait_for_function(f"() => {_STORE}.suggestions.size === 0")
+
+    def submit(self) -> list[dict[str, Any]]:
+        """Submit and return the regions that Label Studio has saved."""
+        with self.page.expect_response(lambda r: "/annotations" in r.url and r.request.method == "POST") as reply:
+            self.page.click('[data-testid="bottombar-submit-button"]')
+        saved: list[dict[str, Any]] = reply.value.json()["result"]
+        return saved
+
+    def regions(self) -> list[dict[str, Any]]:
+        """The regions of the annotation on screen: id, type, origin."""
+        found: list[dict[str, Any]] = self.page.evaluate(_REGIONS)
+        return found
+
+    def screenshot(self, path: Path) -> None:
+        self.page.screenshot(path=path)
+
+    @property
+    def _canvas(self) -> Locator:
+        return self.page.locator(".konvajs-content canvas").first
+
+    def _position(self, x: float, y: float) -> tuple[float, float]:
+        box = self.page.locator(".konvajs-content").first.bounding_box()
+        assert box is not None
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def _answer(self, response: Response) -> dict[str, Any]:
+        self.page.wait_for_function(f"() => {_STORE}.suggestions.size > 0")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def _is_prompt(response: Response) -> bool:
+    return "interactive-annotating" in response.url
