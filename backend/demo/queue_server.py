@@ -34,10 +34,10 @@ def start_embedded(directory: Path, log: Path) -> tuple[Child, str]:
 
     It listens on a unix socket that only this user can open, and writes every change to disk (append-only file).
     """
-    directory.mkdir(parents=True, exist_ok=True)
     socket = directory.resolve() / "valkey.sock"
     if len(str(socket)) > _LONGEST_SOCKET_PATH:
         raise QueueError(f"The path {socket} is too long for a socket.", "Name a shorter folder with --data.")
+    directory.mkdir(parents=True, exist_ok=True)
     options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     options += ["--appendonly", "yes", "--dir", str(socket.parent)]
     socket.unlink(missing_ok=True)  # left over when the machine or the demo was killed

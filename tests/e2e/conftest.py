@@ -40,14 +40,16 @@ def first_start(label_studio: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return FirstStart(demo.data, demo.output, tasks, exit_status, processes_left(demo.data))
 
 
-@pytest.fixture
-def again(first_start: FirstStart, label_studio: Path, tmp_path: Path) -> Iterator[Callable[..., RunningDemo]]:
-    """Starts demos on a copy of the first start's data; what still runs at the end is killed."""
-    data = tmp_path / "data"
-    shutil.copytree(first_start.data, data, ignore=shutil.ignore_patterns("*.sock"))
+@pytest.fixture(scope="module")
+def again(
+    first_start: FirstStart, label_studio: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., RunningDemo]]:
+    """Starts demos, each on a copy of its own of the first start's data; what still runs at the end is killed."""
     with ExitStack() as stack:
 
         def start(**options: int) -> RunningDemo:
+            data = tmp_path_factory.mktemp("again") / "data"
+            shutil.copytree(first_start.data, data, ignore=shutil.ignore_patterns("*.sock"))
             demo = start_demo(data, label_studio, **options)
             stack.callback(demo.process.kill)
             return demo

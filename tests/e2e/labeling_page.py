@@ -49,8 +49,8 @@ class LabelingPage:
 
     def click(self, x: float, y: float, *modifiers: str) -> dict[str, Any]:
         """Click at a share (0..1) of the image's width and height; returns the page's reply from the backend."""
-        px, py = self._position(x, y)
         self.label("click")
+        px, py = self._position(x, y)
         for key in modifiers:
             self.page.keyboard.down(key)
         with self.page.expect_response(_is_prompt) as reply:

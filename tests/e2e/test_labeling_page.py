@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = Path(os.environ.get("SQUEEZESAM_SCREENSHOTS", REPOSITORY / "out" / "screenshots"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def demo(again: Callable[..., RunningDemo]) -> RunningDemo:
     return again()
 
