@@ -10,6 +10,7 @@ import typer
 
 from backend.demo.cli import demo
 from squeezesam_core.errors import SqueezeSAMError
+from training.cli import app as training_commands
 
 EXTRAS = {"torch": "train", "pycocotools": "train", "onnx": "export", "onnxslim": "export", "executorch": "export"}
 """Top-level module -> the extra that installs it."""
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.add_typer(training_commands)
 
 
 @app.command()
