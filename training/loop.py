@@ -114,7 +114,7 @@ def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step
 def _fastest_precision(network: nn.Module, device: torch.device) -> torch.dtype:
     """float32 or bfloat16, whichever runs forward and backward faster here (facts differ by CPU: 0.5x or 9x)."""
     probe = copy.deepcopy(network).train()
-    image = torch.randn(2, probe.spec.channels, 128, 128, device=device).contiguous(memory_format=torch.channels_last)
+    image = torch.randn(2, probe.spec.channels, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
     prompt = (torch.rand(2, 1, 2, device=device), torch.ones(2, 1, dtype=torch.long, device=device))
     inputs = (image,) if probe.spec.channels == 3 else (image, *prompt)
     seconds = {}

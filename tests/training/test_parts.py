@@ -1,0 +1,204 @@
+"""Corpus, views, prompts, losses, recipes and checkpoints."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from squeezesam_core.errors import InvalidDatasetError, ModelFileError
+from squeezesam_core.model.presets import build
+from training import checkpoint
+from training.augment import random_view
+from training.datasets.corpus import read_corpus
+from training.datasets.teacher import is_sure
+from training.items import MAP_SHARE, saliency_item, segmentation_item
+from training.losses import iou, mask_loss, segmentation_loss
+from training.prompts import TrainingPrompt, flawed_mask, random_prompt
+from training.recipe import Recipe, read_recipe
+
+
+def disc(height: int = 64, width: int = 64, radius: int = 16) -> np.ndarray:
+    mask = np.zeros((height, width), np.uint8)
+    cv2.circle(mask, (width // 2, height // 2), radius, 1, cv2.FILLED)
+    return mask > 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_image_and_mask_of_a_view_stay_aligned(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask = disc(240, 320, 70)
+    image = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    view = random_view(rng, (320, 240), (96, 64), (x, y, x + width, y + height))
+    seen = view.image(image)[..., 0] > 127
+    truth = view.coverage(mask.astype(np.float32)) > 0.5
+    half = view.coverage(cv2.resize(mask.astype(np.float32), (160, 120), interpolation=cv2.INTER_AREA))
+    inside = view.coverage(np.ones((240, 320), np.float32)) > 0.99
+    assert (seen == truth)[inside].mean() > 0.98
+    assert truth.any()
+    assert half.shape == truth.shape
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_prompts_ask_for_the_object(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = disc()
+    prompt = random_prompt(rng, truth, np.zeros_like(truth))
+    points, labels = prompt.arrays()
+    assert len(labels) >= 1
+    hits = [bool(truth[int(y), int(x)]) for (x, y), label in zip(points, labels, strict=True) if label == 1]
+    misses = [bool(truth[int(y), int(x)]) for (x, y), label in zip(points, labels, strict=True) if label == 0]
+    assert sum(not hit for hit in hits) <= 1  # outlier injection: one at most
+    assert not any(misses)
+    if prompt.box is not None:
+        x0, y0, x1, y1 = prompt.box
+        assert 0 <= x0 < x1 <= 64
+        assert 0 <= y0 < y1 <= 64
+
+
+def test_error_click_goes_to_the_larger_error() -> None:
+    truth = disc()
+    prompt = TrainingPrompt()
+    prompt.add_error_click(np.zeros_like(truth), truth, np.zeros_like(truth))
+    prompt.add_error_click(np.ones_like(truth), truth, np.zeros_like(truth))
+    prompt.add_error_click(truth, truth, np.zeros_like(truth))
+    assert [label for *_, label in prompt.clicks] == [1, 0]
+
+
+def test_flawed_masks_resemble_but_differ() -> None:
+    truth = disc()
+    flawed = [flawed_mask(np.random.default_rng(seed), truth) > 0.5 for seed in range(40)]
+    overlaps = [(mask & truth).sum() / (mask | truth).sum() for mask in flawed]
+    assert np.mean(overlaps) > 0.5
+    assert sum(overlap < 1 for overlap in overlaps) >= 38
+
+
+def test_half_of_the_items_carry_the_map(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
+    items = [segmentation_item(corpus, np.random.default_rng(seed), (64, 64)) for seed in range(200)]
+    given = np.mean([item.previous is not None for item in items])
+    assert abs(given - (MAP_SHARE + 0.15)) < 0.1
+    assert all(item.truth.any() for item in items)
+
+
+@pytest.mark.parametrize(
+    ("source", "has_previous"),
+    [
+        ({"directory": "shapes", "maps": "maps"}, True),
+        ({"directory": "shapes", "maps": "maps", "teacher": True, "photos_only": True}, False),
+    ],
+    ids=["people's masks", "teacher's masks are not given their own map"],
+)
+def test_maps_as_previous_masks(source: dict[str, object], has_previous: bool, corpus_root: Path) -> None:
+    corpus = read_corpus([source], corpus_root, masks_only=True)
+    assert all(photo.taught is not has_previous for photo in corpus.photos)
+
+
+def test_saliency_target_prefers_agreeing_masks(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=False)
+    item = saliency_item(corpus, np.random.default_rng(0), (64, 64))
+    assert np.isin(item.target, (0, 1)).mean() > 0.8  # the blurred map has far more values between
+
+
+@pytest.mark.parametrize(
+    ("saliency", "expected"),
+    [
+        (disc().astype(np.float32), True),
+        (np.zeros((64, 64), np.float32), False),
+        (np.full((64, 64), 0.5, np.float32), False),
+        (np.ones((64, 64), np.float32), False),
+        (np.where(disc(), 1, 0.3).astype(np.float32), False),
+        ((disc(64, 64, 8) | np.roll(disc(64, 64, 8), 24, 1)).astype(np.float32), False),
+    ],
+    ids=["one clear object", "empty", "all unsure", "everything", "unsure around", "two objects"],
+)
+def test_teacher_is_sure(saliency: np.ndarray, expected: bool) -> None:
+    assert is_sure(saliency) is expected
+
+
+def test_mask_loss_by_hand() -> None:
+    logits, truth = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
+    everything = mask_loss(logits, truth, torch.ones(1, 1, 2, 2))
+    torch.testing.assert_close(everything.item(), np.log(2) + 1 - (2 * 1 + 1) / (2 + 2 + 1), rtol=1e-5, atol=0)
+    weight = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
+    ignored = mask_loss(logits, truth, weight)
+    torch.testing.assert_close(ignored.item(), np.log(2) + 1 - (2 * 0.5 + 1) / (1 + 1 + 1), rtol=1e-5, atol=0)
+
+
+def test_iou_leaves_ignored_pixels_out() -> None:
+    logits = torch.tensor([[[[1.0, 1.0, -1.0, 1.0]]]])
+    truth = torch.tensor([[[[1.0, 0.0, 1.0, 0.0]]]])
+    weight = torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
+    assert iou(logits, truth, weight).item() == pytest.approx(1 / 3)
+
+
+def test_only_the_best_of_three_masks_learns() -> None:
+    truth = torch.zeros(1, 1, 16, 16)
+    truth[..., :8] = 1
+    logits = torch.zeros(1, 4, 4, 4)
+    logits[:, 2, :, :2], logits[:, 2, :, 2:] = 2.0, -2.0
+    logits.requires_grad_()
+    losses = segmentation_loss(logits, torch.full((1, 4), 0.5), truth, torch.ones_like(truth))
+    losses["best"].backward()
+    assert logits.grad is not None
+    moved = logits.grad.abs().sum((0, 2, 3))
+    assert (moved > 0).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("preset = 1", "preset"),
+        ('preset = "serving"\nside = 64\n', "stage"),
+        ('preset = "serving"\nside = 64\n[[stage]]\nsize = 65\nbatch = 2\nsteps = 1\n[[source]]\n', "size"),
+        ("preset =", "recipe"),
+    ],
+    ids=["wrong type", "missing part", "size off the stride", "no TOML"],
+)
+def test_bad_recipe_names_the_field(text: str, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidDatasetError, match=named) as caught:
+        read_recipe(path)
+    assert str(path) in caught.value.cause
+
+
+@pytest.mark.parametrize("path", sorted(Path("training/recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_valid(path: Path) -> None:
+    plan = read_recipe(path)
+    assert plan.rate_at(0) < plan.rate_at(plan.warmup)
+    assert plan.rate_at(plan.steps) == 0
+    assert isinstance(plan, Recipe)
+
+
+def test_missing_source_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match="nowhere"):
+        read_corpus([{"directory": "nowhere"}], tmp_path, masks_only=True)
+
+
+def test_segmenter_takes_over_the_detectors_encoder() -> None:
+    detector, segmenter = build("saliency", 64), build("serving", 64)
+    missing = checkpoint.take_over(segmenter, detector.state_dict())
+    first = segmenter.encoder.features[0][0].weight
+    assert torch.equal(first[:, :3], detector.encoder.features[0][0].weight)
+    assert not first[:, 3:].any()
+    assert torch.equal(segmenter.decoder.blocks[0].up.conv.weight, detector.decoder.blocks[0].up.conv.weight)
+    assert not [name for name in missing if name.startswith(("encoder.", "decoder."))]
+
+
+def test_a_failed_write_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    checkpoint.save(path, {"step": 1})
+    with pytest.raises(Exception, match="pickle|lambda"):
+        checkpoint.save(path, {"step": lambda: 2})
+    assert checkpoint.load(path) == {"step": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage"], ids=["empty", "garbage"])
+def test_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"x\.pt"):
+        checkpoint.load(path)
