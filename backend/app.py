@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import cv2
 import httpx
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request
@@ -29,6 +30,7 @@ FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
+    cv2.setNumThreads(settings.threads)  # else every resize of every request takes all cores
     client, label_studio = httpx.Client(timeout=FETCH_TIMEOUT), None
     if settings.label_studio_url is not None:
         direct = {f"all://{httpx.URL(settings.label_studio_url).host}": None}  # never through the machine's proxy

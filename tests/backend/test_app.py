@@ -1,13 +1,19 @@
 import logging
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from backend.annotator import Annotator
 from backend.app import web_app
 from backend.auth import basic_authorization
+from backend.cache import ByteCache
 from backend.settings import Settings
 
 CONFIG = """<View><Image name="image" value="$image"/>
@@ -175,6 +181,29 @@ def test_log_lines_carry_the_request_id(client, caplog):
     caplog.set_level(logging.INFO)
     client().get("/health")
     assert any("GET /health -> 200" in message for message in caplog.messages)
+
+
+def test_predictions_at_once_are_bounded_and_health_answers_meanwhile(service):
+    busy, most, release, lock = 0, 0, threading.Event(), threading.Lock()
+
+    def slow(url):
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        release.wait(10)
+        with lock:
+            busy -= 1
+        return np.zeros((60, 80, 3), np.uint8)
+
+    app = web_app(Settings(concurrency=2), Annotator(service, slow, ByteCache(2**24)))
+    with TestClient(app) as client, ThreadPoolExecutor(5) as pool:
+        replies = [pool.submit(client.post, "/predict", json=body(task(n, f"photo {n}"))) for n in range(5)]
+        time.sleep(0.5)  # long enough for all five to start if nothing held them back
+        assert client.get("/health").status_code == 200
+        release.set()
+        assert all(reply.result().json()["results"][0]["result"] for reply in replies)
+    assert most == 2
 
 
 SERVE_ONE_REQUEST = """
