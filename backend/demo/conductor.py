@@ -43,7 +43,9 @@ def run(data: Path, port: int, backend_port: int, label_studio: Path | None, bro
             venv = label_studio.resolve() if label_studio else data / "label-studio-venv"
             _ensure_installed(console, venv, logs / "install.log")
             login = credentials.load_or_create(data / "credentials.json")
-            queue = _queue_address(stack, data / "queue", logs / "queue.log")
+            queue, children = _start_queue(data / "queue", logs / "queue.log")
+            for child in children:
+                stack.callback(child.stop)
 
             address = _address(console, "Label Studio", port)
             server = servers.start_label_studio(venv, data / "label-studio", logs / "label-studio.log", address, login)
@@ -59,7 +61,7 @@ def run(data: Path, port: int, backend_port: int, label_studio: Path | None, bro
             console.print(_welcome(url, login, logs))
             if browser:
                 webbrowser.open(url)
-            _watch([server, service])
+            _watch([*children, server, service])
     except KeyboardInterrupt:
         console.print("Stopped. The next `squeezesam demo` finds everything again.")
     except SqueezeSAMError as error:
@@ -92,14 +94,14 @@ def _ensure_installed(console: Console, venv: Path, log: Path) -> None:
     console.print(f"Installed {installation.LABEL_STUDIO} in {time.monotonic() - began:.0f} s.")
 
 
-def _queue_address(stack: ExitStack, directory: Path, log: Path) -> str:
+def _start_queue(directory: Path, log: Path) -> tuple[str, list[Child]]:
+    """The queue's address, and its server unless that one is another's."""
     given = os.environ.get("REDIS_URL")
     if given:
         queue_server.check(given)
-        return given
+        return given, []
     child, address = queue_server.start_embedded(directory, log)
-    stack.callback(child.stop)
-    return address
+    return address, [child]
 
 
 def _address(console: Console, name: str, wished: int) -> str:
