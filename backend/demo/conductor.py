@@ -35,7 +35,8 @@ class DemoRunningError(SqueezeSAMError):
 def run(data: Path, port: int, backend_port: int, label_studio: Path | None, browser: bool) -> None:
     """Start everything, tell where it is, and watch it until Ctrl-C; the arguments are the command's (cli.py)."""
     console = Console(soft_wrap=True, highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts us in the background has SIGINT ignored
+        signal.signal(number, _interrupt)
     data = data.resolve()
     logs = data / "logs"
     try:
@@ -149,5 +150,5 @@ def _watch(children: list[Child]) -> None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does."""
+    """SIGTERM ends the demo as Ctrl-C does, and both end it wherever it was started."""
     raise KeyboardInterrupt
