@@ -74,21 +74,21 @@ def decode(rle: Sequence[int], size: Size) -> NDArray[np.bool_]:
         raise _invalid(f"its values have {word} bits instead of {WORD}")
     if count != width * height * CHANNELS:
         raise _invalid(f"it holds {count} values, and a {width}x{height} image has {width * height * CHANNELS}")
-    values = np.zeros(count, np.uint8)
-    at = 0
+    mask = np.zeros(width * height, bool)
+    at = 0  # alpha of pixel i is value 4 i + 3, so the run from `at` to `end` holds the alphas of at // 4 to end // 4
     while at < count:
         repeated = bits.read(1)
         end = at + 1 + bits.read(sizes[bits.read(2)])
         if end > count:
             raise _invalid("a run reaches past the image")
         if repeated:
-            value = bits.read(WORD)
-            if value:
-                values[at:end] = value
+            if bits.read(WORD):
+                mask[at // CHANNELS : end // CHANNELS] = True
         else:
-            values[at:end] = [bits.read(WORD) for _ in range(end - at)]
+            values = [bits.read(WORD) for _ in range(end - at)]
+            mask[at // CHANNELS : end // CHANNELS] = np.array(values[3 - at % CHANNELS :: CHANNELS]) != 0
         at = end
-    return values.reshape(height, width, CHANNELS)[:, :, 3] != 0
+    return mask.reshape(height, width)
 
 
 class _Bits:

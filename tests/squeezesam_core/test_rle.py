@@ -47,6 +47,13 @@ def test_round_trip(mask: np.ndarray) -> None:
     assert np.array_equal(decode(encode(mask), (mask.shape[1], mask.shape[0])), mask)
 
 
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(4)), elements=st.sampled_from([0, 7])))
+def test_decodes_what_the_sdk_writes_for_any_pixels(pixels: np.ndarray) -> None:
+    height, width, _ = pixels.shape
+    assert np.array_equal(decode(encode_rle(pixels.ravel()), (width, height)), pixels[:, :, 3] > 0)
+
+
 def test_alpha_alone_decides_and_single_values_are_read() -> None:
     pixels = np.array([[1, 2, 3, 0], [0, 0, 0, 7], [9, 9, 9, 9]], np.uint8)
     assert decode(encode_rle(pixels.ravel()), (3, 1)).tolist() == [[False, True, True]]
