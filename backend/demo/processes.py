@@ -69,7 +69,7 @@ def start(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> 
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_leash(),
+                preexec_fn=_leash(),  # noqa: PLW1509 - no Python lock is taken in there, and the process is about to exec
             )
         except OSError as error:
             raise ProcessError(

@@ -69,7 +69,8 @@ def test_embedded_queue_keeps_its_data(tmp_path: Path) -> None:
 def test_embedded_queue_comes_from_the_wheel_when_none_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     binary = Path(queue_server._server_binary())
-    assert binary.name == "valkey-server" and binary.is_file()
+    assert binary.name == "valkey-server"
+    assert binary.is_file()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,8 @@ def test_queue_errors_say_what_to_do(act: Callable[[], object], remedy: str) -> 
 
 def test_labeling_configuration_has_every_tool() -> None:
     config = labeling_config.check(DEMO.joinpath("labeling_config.xml").read_text())
-    assert config.keypoint is not None and config.rectangle is not None
+    assert config.keypoint is not None
+    assert config.rectangle is not None
     assert config.brush.labels == config.keypoint.labels == config.rectangle.labels == ("Object",)
 
 
