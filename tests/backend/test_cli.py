@@ -29,10 +29,11 @@ def failing(monkeypatch):
     ("error", "shown"),
     [
         (SqueezeSAMError("The cause.", "The remedy."), "The cause.\nThe remedy.\n"),
-        (ModuleNotFoundError("…", name="torch.nn"), "squeezesam[train]"),
-        (ModuleNotFoundError("…", name="onnx"), "squeezesam[export]"),
+        (ModuleNotFoundError("…", name="torch.nn"), "squeezesam-label-studio[train]"),
+        (ModuleNotFoundError("…", name="onnx"), "squeezesam-label-studio[export]"),
+        (ModuleNotFoundError("…", name="redis"), "squeezesam-label-studio[demo]"),
     ],
-    ids=["cause-and-remedy", "train-extra", "export-extra"],
+    ids=["cause-and-remedy", "train-extra", "export-extra", "demo-extra"],
 )
 def test_failures_that_a_person_can_mend_end_without_a_traceback(failing, capsys, error, shown):
     failing(error)
