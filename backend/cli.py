@@ -87,7 +87,8 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        typer.echo(f"This command needs {error.name}.\nInstall it: pip install 'squeezesam-label-studio[{extra}]'", err=True)
+        remedy = f"Install it: pip install 'squeezesam-label-studio[{extra}]'"
+        typer.echo(f"This command needs {error.name}.\n{remedy}", err=True)
         sys.exit(1)
 
 
