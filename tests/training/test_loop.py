@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from squeezesam_core.model import checkpoint
 from squeezesam_core.model.presets import build
-from training import checkpoint
 from training.datasets.corpus import read_corpus
 from training.loop import train
 from training.recipe import Recipe, Stage

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from squeezesam_core.errors import InvalidDatasetError, ModelFileError
+from squeezesam_core.model import checkpoint
 from squeezesam_core.model.presets import build
-from training import checkpoint
 from training.augment import random_view
 from training.datasets.corpus import read_corpus
 from training.datasets.teacher import is_sure

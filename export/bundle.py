@@ -1,0 +1,79 @@
+"""A version's folder: int8, fp32, half-precision checkpoint, golden input and manifest, published in one rename."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from export.calibrate import Feeds
+from export.onnx import to_onnx
+from export.parity import Parity, compare, threshold_of
+from export.quantize import quantize
+from squeezesam_core.model import checkpoint
+from squeezesam_core.model.saliency_net import SaliencyNet
+from squeezesam_core.model.squeezesam import SqueezeSAM
+from squeezesam_core.registry import File, Manifest
+
+
+def write_bundle(
+    network: SqueezeSAM | SaliencyNet,
+    preset: str,
+    out: Path,
+    *,
+    calibration: Sequence[Feeds],
+    held_out: Sequence[Feeds],
+    facts: Mapping[str, Any],
+) -> tuple[Manifest, Parity]:
+    """Export `network` and replace the folder `out` by the new version.
+
+    calibration and held_out: calibrate.realistic_feeds with different seeds; the second measures parity and gives the
+    golden input. Raises ModelFileError, and leaves `out` as it was, if int8 is too far from fp32.
+    """
+    name = "saliency" if isinstance(network, SaliencyNet) else "squeezesam"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+        work = Path(folder, "version")
+        work.mkdir()
+        fp32, int8 = work / f"{name}.fp32.onnx", work / f"{name}.int8.onnx"
+        to_onnx(network, fp32)
+        quantize(fp32, int8, calibration)
+        parity = compare(fp32, int8, held_out)
+        parity.check(f"{name} in int8")
+        state = checkpoint.half(network.state_dict())
+        checkpoint.save(work / f"{name}.half.pt", {"network": state, "preset": preset, "side": network.spec.side})
+        _write_golden(fp32, held_out[0], work / "golden.npz")
+        kinds = {
+            "int8": int8,
+            "fp32": fp32,
+            "checkpoint": work / f"{name}.half.pt",
+            "golden": work / "golden.npz",
+        }
+        files = {kind: File.of(path) for kind, path in kinds.items()}
+        manifest = Manifest(work, name, preset, network.spec, files, {**facts, "parity": asdict(parity)})
+        manifest.write()
+        work.chmod(0o755)
+        _replace(work, out)
+    return manifest, parity
+
+
+def _write_golden(fp32: Path, feed: Feeds, path: Path) -> None:
+    session = onnxruntime.InferenceSession(str(fp32), providers=["CPUExecutionProvider"])
+    output = session.get_outputs()[0].name
+    answer = session.run([output], feed)[0]
+    np.savez_compressed(path, **feed, answer=answer, threshold=np.float32(threshold_of(output)))
+
+
+def _replace(new: Path, out: Path) -> None:
+    """Put the folder `new` in the place of `out`; whoever reads sees the one or the other."""
+    if out.exists():
+        old = new.with_name("old")
+        out.rename(old)
+        new.rename(out)
+        shutil.rmtree(old)
+    else:
+        new.rename(out)
