@@ -1,7 +1,7 @@
 """Label Studio's brush RLE: a mask as the run-length-encoded RGBA bytes of an image (the format is thi.ng's rle-pack).
 
-Bits: 32 number of values; 5 word size - 1; four times 4 run-length size - 1; then runs: 1 bit (1: one value repeated, 0:
-values one by one), 2 bits (which size), the length - 1 in that many bits, the value or values. Written as
+Bits: 32 number of values; 5 word size - 1; four times 4 run-length size - 1; then runs: 1 bit (1: one value repeated,
+0: values one by one), 2 bits (which size), the length - 1 in that many bits, the value or values. Written as
 label_studio_sdk.converter.brush writes it, byte for byte, without that package: serving does not need the rest of it.
 """
 
@@ -25,7 +25,7 @@ class InvalidRLEError(SqueezeSAMError):
 
 
 def encode(mask: NDArray[np.bool_]) -> list[int]:
-    """(H, W) bool -> bytes as integers, every channel 255 where the mask is set. Drop specks first: each costs bytes."""
+    """(H, W) bool -> bytes as integers, all channels 255 where the mask is set. Drop specks first: each costs bytes."""
     flat = mask.ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     lengths = np.diff(np.append(starts, flat.size)) * CHANNELS
