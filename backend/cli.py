@@ -4,7 +4,6 @@ Modules of commands import what is heavy (torch, onnxruntime, FastAPI) inside th
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -81,40 +80,6 @@ def connect(
         secret = None if password is None else password.get_secret_value()
         connect_project(label_studio, project, address, settings.basic_auth_user, secret)
     typer.echo(f"Project {project} uses {address}.")
-
-
-@app.command()
-def bench(
-    suite: Annotated[str, typer.Option(help="core (the stages of a prediction) or http (click to reply).")] = "core",
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder with squeezesam/ and saliency/; default: shipped.")
-    ] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads of one inference.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
-) -> None:
-    """Measure this machine: median and 95th percentile in milliseconds, int8 as a ratio to fp32."""
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from backend.benchmark import http
-    from squeezesam_core.benchmark import core, report
-    from squeezesam_core.registry import default_weights
-
-    suites = {"core": core, "http": http}
-    if suite not in suites:
-        raise typer.BadParameter(f"{suite} is none of {', '.join(suites)}", param_hint="--suite")
-    rows = suites[suite](weights or default_weights(), threads)
-    if as_json:
-        typer.echo(json.dumps(report(suite, rows)))
-        return
-    table = Table("row", "p50 ms", "p95 ms", "ratio", "of", "runs", title=f"squeezesam bench --suite {suite}")
-    for row in rows:
-        figures = (row.p50_ms, row.p95_ms, row.ratio, row.against, row.runs)
-        cells = [row.reason or "", "", "", "", ""] if row.reason else ["" if f is None else str(f) for f in figures]
-        table.add_row(row.name, *cells)
-    Console().print(table)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from squeezesam_core.errors import InvalidPromptError
 from squeezesam_core.geometry import Points, Size
@@ -47,7 +48,7 @@ class Prompt:
         corners = () if self.box is None else ((self.box.x0, self.box.y0), (self.box.x1, self.box.y1))
         return np.array([(p.x, p.y) for p in self.points] + list(corners), np.float32).reshape(-1, 2)
 
-    def labels(self) -> np.ndarray:
+    def labels(self) -> NDArray[np.int64]:
         """(N,) int64, one for each coordinate: 1 click, 0 background click, 2 and 3 the box's corners (as SAM)."""
         corners = [] if self.box is None else [2, 3]
         return np.array([int(p.positive) for p in self.points] + corners, np.int64)
