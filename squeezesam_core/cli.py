@@ -30,8 +30,6 @@ SEGMENTER, DETECTOR = "squeezesam", "saliency"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Model = Annotated[str | None, typer.Option(help="A version's folder, or its name; default the one that ships.")]
 Detector = Annotated[Path | None, typer.Option(help="A folder, .onnx file or checkpoint; default the shipped one.")]
-    Path | None, typer.Option(help="A detector's folder, .onnx file or checkpoint; default the shipped one.")
-]
 Precision = Annotated[str, typer.Option(help="int8, or fp32 to compare.")]
 
 
