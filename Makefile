@@ -10,7 +10,7 @@ VENV ?= .venv
 export OMP_NUM_THREADS ?= 1
 
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: setup demo dev lint test chromium constraints
