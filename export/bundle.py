@@ -65,7 +65,8 @@ def _write_golden(fp32: Path, feed: Feeds, path: Path) -> None:
     session = onnxruntime.InferenceSession(str(fp32), providers=["CPUExecutionProvider"])
     output = session.get_outputs()[0].name
     answer = session.run([output], feed)[0]
-    np.savez_compressed(path, **feed, answer=answer, threshold=np.float32(threshold_of(output)))
+    content: dict[str, Any] = {**feed, "answer": answer, "threshold": np.float32(threshold_of(output))}
+    np.savez_compressed(path, **content)
 
 
 def _replace(new: Path, out: Path) -> None:

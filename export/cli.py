@@ -35,7 +35,7 @@ def export(
     # the recipe's sources name folders of the machine it ran on
     facts = {"step": state.get("step"), "recipe": {key: recipe[key] for key in recipe if key != "source"}}
     manifest, parity = write_bundle(
-        network,  # type: ignore[arg-type]
+        network,
         state["preset"],
         out,
         calibration=realistic_feeds(calibration, network.spec, items, seed=0),

@@ -1,6 +1,7 @@
-"""BatchNorm folded into the convolution before it (paper 1.1): the same function, fewer operations, one scale to quantize."""
+"""BatchNorm folded into the convolution before it (paper 1.1): one scale to quantize."""
 
 import copy
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -21,7 +22,7 @@ def fold(network: Network) -> Network:
             # pixel shuffle takes channels 4c .. 4c+3 of the convolution for channel c
             scale, shift = _affine(module.norm)
             _scale(module.conv, scale.repeat_interleave(4), shift.repeat_interleave(4))
-            module.norm = nn.Identity()
+            module.norm = nn.Identity()  # type: ignore[assignment]
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
         raise AssertionError(f"a BatchNorm stands where fold() does not look: {left}")
@@ -30,7 +31,7 @@ def fold(network: Network) -> Network:
 
 def _fold_sequence(sequence: nn.Sequential) -> None:
     names = list(sequence._modules)
-    for first, second in zip(names, names[1:], strict=False):
+    for first, second in pairwise(names):
         conv, norm = sequence._modules[first], sequence._modules[second]
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             _scale(conv, *_affine(norm))

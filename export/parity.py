@@ -29,15 +29,17 @@ class Parity:
         """Raise ModelFileError if the two files would draw visibly different masks."""
         if self.same_side < LEAST_SAME_SIDE or self.iou < LEAST_IOU:
             raise ModelFileError(
-                f"{what} differs from fp32: {self.same_side:.2%} of pixels agree (at least {LEAST_SAME_SIDE:.1%} must), "
+                f"{what} differs from fp32: {self.same_side:.2%} of pixels agree (least: {LEAST_SAME_SIDE:.1%}), "
                 f"masks' IoU is {self.iou:.3f} (at least {LEAST_IOU}).",
-                "Calibrate on photos like those it will see, or keep the layers that lose most in fp32 (export/quantize.py).",
+                "Calibrate on photos like those it will see, or keep the worst layers in fp32 (export/quantize.py).",
             )
 
 
 def compare(reference: Path, candidate: Path, feeds: Sequence[Feeds]) -> Parity:
     """Run both on one thread and compare their first output's single mask (logits) or map."""
-    a, b = (onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (reference, candidate))
+    a, b = (
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (reference, candidate)
+    )
     output = a.get_outputs()[0].name
     threshold = threshold_of(output)
     signal = noise = 0.0

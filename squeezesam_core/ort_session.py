@@ -90,9 +90,7 @@ def load_detector(path: Path, threads: int = 1, precision: str = "int8") -> OrtD
     return OrtDetector(session, manifest.spec, manifest.version, chosen)
 
 
-def _checked_session(
-    manifest: Manifest, threads: int, precision: str
-) -> tuple[onnxruntime.InferenceSession, str]:
+def _checked_session(manifest: Manifest, threads: int, precision: str) -> tuple[onnxruntime.InferenceSession, str]:
     session = _session(manifest.path(precision), threads)
     if precision != "int8":
         return session, precision

@@ -79,7 +79,7 @@ class Manifest:
 
 
 def load_manifest(directory: Path) -> Manifest:
-    """Read a version's manifest. Raises ModelFileError if it is missing, not ours, or names a file outside its folder."""
+    """Read a version's manifest. Raises ModelFileError: missing, not ours, or naming a file outside its folder."""
     path = directory / MANIFEST
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ class View:
         """A mask or map (h, w) of 0..1 at any resolution of the same photo -> (height, width); outside is 0."""
         return self._warp(mask, cv2.INTER_LINEAR, 0)
 
-    def _warp(self, source, interpolation, border):  # type: ignore[no-untyped-def]
+    def _warp(self, source: NDArray[Any], interpolation: int, border: Any) -> NDArray[Any]:
         matrix = self.matrix.copy()
         scale = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
         if scale < 0.7:  # shrink by area first: an affine warp alone would alias

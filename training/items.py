@@ -1,4 +1,4 @@
-"""One training item: a photo's random view with an object, a prompt and maybe a previous mask; or with a saliency map."""
+"""One training item: a photo's random view with an object, prompt and maybe a previous mask; or with a saliency map."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ TRUSTED_OVERLAP = 0.7
 
 @dataclass(frozen=True)
 class SegmentationItem:
-    """Network frame: pixels (3, H, W) float32 normalised; truth, ignore (H, W) bool; previous (H, W) float32 or None."""
+    """Network frame: pixels (3, H, W) float32 normalised; truth, ignore (H, W) bool; previous (H, W) float32 | None."""
 
     pixels: NDArray[np.float32]
     truth: NDArray[np.bool_]

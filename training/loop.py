@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def train(task: Task, recipe: Recipe, out: Path, *, save_every: float = 120.0) -
     The same seed gives the same run, stopped and resumed or not: each step's items depend on (seed, step) alone.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = task.network.to(device, memory_format=torch.channels_last)
+    network = task.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, recipe), weight_decay=recipe.weight_decay)
     step = _resume(out / "last.pt", network, optimizer)
     precision = _fastest_precision(network, device)
@@ -46,7 +47,7 @@ def train(task: Task, recipe: Recipe, out: Path, *, save_every: float = 120.0) -
     started = saved = time.monotonic()
     sums: dict[str, float] = {}
     images = count = 0
-    with _stop_signal() as stopped, (_opened(out / "log.jsonl")) as lines:
+    with _stop_signal() as stopped, _opened(out / "log.jsonl") as lines:
         while step < recipe.steps and not stopped():
             stage = recipe.stage_at(step)
             rng = np.random.default_rng((recipe.seed, step))
@@ -113,7 +114,7 @@ def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step
 
 def _fastest_precision(network: nn.Module, device: torch.device) -> torch.dtype:
     """float32 or bfloat16, whichever runs forward and backward faster here (facts differ by CPU: 0.5x or 9x)."""
-    probe = copy.deepcopy(network).train()
+    probe: Any = copy.deepcopy(network).train()
     image = torch.randn(2, probe.spec.channels, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
     prompt = (torch.rand(2, 1, 2, device=device), torch.ones(2, 1, dtype=torch.long, device=device))
     inputs = (image,) if probe.spec.channels == 3 else (image, *prompt)

@@ -20,7 +20,7 @@ class Stage(BaseModel):
 
 
 class Recipe(BaseModel):
-    """preset: squeezesam_core.model.presets. start: "imagenet", "scratch" or a checkpoint whose equal parts are taken."""
+    """preset: squeezesam_core.model.presets. start: "imagenet", "scratch" or a checkpoint, equal parts of it."""
 
     model_config = ConfigDict(extra="forbid")
 

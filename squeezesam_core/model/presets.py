@@ -1,8 +1,7 @@
 """The named networks, built from the same parts."""
 
+from collections.abc import Callable
 from dataclasses import replace
-
-from torch import nn
 
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.geometry import NetworkInput
@@ -32,10 +31,10 @@ def saliency(side: int = 256) -> SaliencyNet:
     return SaliencyNet(MobileNetV2Encoder(spec.channels), (128, 128, 64), spec)
 
 
-PRESETS = {"paper": paper, "serving": serving, "saliency": saliency}
+PRESETS: dict[str, Callable[[], SqueezeSAM | SaliencyNet]] = {"paper": paper, "serving": serving, "saliency": saliency}
 
 
-def build(preset: str, side: int | None = None) -> nn.Module:
+def build(preset: str, side: int | None = None) -> SqueezeSAM | SaliencyNet:
     """The network of a preset, at its own input size or at `side`. Raises ModelFileError for an unknown name."""
     if preset not in PRESETS:
         raise ModelFileError(f"There is no preset {preset!r}.", f"Use one of {', '.join(PRESETS)}.")

@@ -1,4 +1,4 @@
-"""SqueezeSAM: UNet with a transformer at its bottom, early and late fusion of the prompt, SAM's mask heads (paper 1)."""
+"""SqueezeSAM: a UNet, transformer at its bottom, early and late fusion of the prompt, SAM's mask heads (paper 1)."""
 
 from collections.abc import Sequence
 

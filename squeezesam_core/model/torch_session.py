@@ -69,4 +69,4 @@ def load_checkpoint_session(path: Path) -> TorchSegmenter | TorchDetector:
     version = f"{preset}-step-{content['step']}" if "step" in content else path.stem
     if isinstance(network, SqueezeSAM):
         return TorchSegmenter(network, version)
-    return TorchDetector(network, version)  # type: ignore[arg-type]
+    return TorchDetector(network, version)

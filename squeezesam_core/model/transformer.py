@@ -1,4 +1,4 @@
-"""SAM's two-way transformer, at the bottom of the UNet (paper 1.1): prompt tokens and image cells attend to each other."""
+"""SAM's two-way transformer at the UNet's bottom (paper 1.1): prompt tokens and image cells attend to each other."""
 
 import math
 

@@ -191,7 +191,7 @@ def test_segmenter_takes_over_the_detectors_encoder() -> None:
 def test_a_failed_write_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     checkpoint.save(path, {"step": 1})
-    with pytest.raises(Exception, match="pickle|lambda"):
+    with pytest.raises(Exception, match=r"pickle|lambda"):
         checkpoint.save(path, {"step": lambda: 2})
     assert checkpoint.load(path) == {"step": 1}
 

@@ -1,4 +1,4 @@
-"""A teacher's saliency map as a whole-object mask, where the map is sure of itself (issue 4; weighted below people's)."""
+"""A teacher's saliency map as a whole-object mask, where it is sure of itself (issue 4; weighted below people's)."""
 
 from dataclasses import dataclass
 from pathlib import Path
