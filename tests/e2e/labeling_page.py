@@ -9,6 +9,10 @@ from playwright.sync_api import Locator, Page, Response
 _STORE = "window.Htx.annotationStore.selected"
 _REGIONS = f"() => {_STORE}.regions.map(r => ({{id: r.cleanId, type: r.type, origin: r.origin}}))"
 _TOOL = f"() => {_STORE}.names.get('image').getToolsManager().findSelectedTool()?.fullName"
+_IMAGE_ON_CANVAS = f"""() => {{
+    const {{canvasSize, zoomScale, zoomingPositionX, zoomingPositionY}} = {_STORE}.names.get('image');
+    return [zoomingPositionX, zoomingPositionY, canvasSize.width * zoomScale, canvasSize.height * zoomScale];
+}}"""
 _SMART_TOOLS = {"click": "KeyPointTool-dynamic", "box": "RectangleTool-dynamic"}
 
 
@@ -45,7 +49,10 @@ class LabelingPage:
 
     def label(self, tool: str) -> None:
         """Choose the label of the smart tool, which Label Studio drops after each prompt."""
+        selected = f"{_STORE}.names.get('{tool}').children.some(label => label.selected)"
+        self.page.wait_for_function(f"() => !window.Htx.awaitingSuggestions && !{selected}")  # pressed again, it drops
         self.page.locator(".lsf-label_clickable").nth(list(_SMART_TOOLS).index(tool)).click()
+        self.page.wait_for_function(f"() => {selected}")
 
     def click(self, x: float, y: float, *modifiers: str) -> dict[str, Any]:
         """Click at a share (0..1) of the image's width and height; returns the page's reply from the backend."""
@@ -94,9 +101,11 @@ class LabelingPage:
         return self.page.locator(".konvajs-content canvas").first
 
     def _position(self, x: float, y: float) -> tuple[float, float]:
-        box = self.page.locator(".konvajs-content").first.bounding_box()
-        assert box is not None
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+        """Share of the image -> pixel of the page; the canvas may be wider than a portrait on it, and zoomed."""
+        canvas = self.page.locator(".konvajs-content").first.bounding_box()
+        assert canvas is not None
+        left, top, width, height = self.page.evaluate(_IMAGE_ON_CANVAS)
+        return canvas["x"] + left + x * width, canvas["y"] + top + y * height
 
     def _answer(self, response: Response) -> dict[str, Any]:
         self.page.wait_for_function(f"() => {_STORE}.suggestions.size > 0")
