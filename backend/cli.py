@@ -4,14 +4,14 @@ Modules of commands import what is heavy (torch, onnxruntime, FastAPI) inside th
 """
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from backend.demo.cli import demo
 from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
-from squeezesam_core.cli import app as library_commands
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
 
@@ -28,7 +28,6 @@ app.command()(demo)
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)
-app.add_typer(library_commands)
 
 
 @app.command()
@@ -80,6 +79,34 @@ def connect(
         secret = None if password is None else password.get_secret_value()
         connect_project(label_studio, project, address, settings.basic_auth_user, secret)
     typer.echo(f"Project {project} uses {address}.")
+
+
+@app.command()
+def bench(
+    suite: Annotated[Literal["core", "http"], typer.Option(help="core: each step; http: click to reply.")] = "core",
+    weights: Annotated[Path | None, typer.Option(help="Folder of the versions; default those that ship.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each step.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """What a click costs on this machine, on one thread."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from backend.benchmark import http
+    from squeezesam_core.benchmark import core, report
+    from squeezesam_core.registry import default_weights
+
+    measured = (core if suite == "core" else http)(weights or default_weights(), repeats)
+    result = report(suite, list(measured))
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    table = Table("step", "p50 ms", "p95 ms", "of fp32", "not measured because", title=result["machine"]["cpu"])
+    for row in result["rows"]:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
 
 
 def main() -> None:
