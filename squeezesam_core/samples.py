@@ -4,7 +4,8 @@ DIR/images/NAME.{jpg,jpeg,png,webp} and one of
 - DIR/masks/NAME.png, or NAME_0.png, NAME_1.png ... one for each object: 0 background, 128 band to ignore, else object
 - DIR/labels/NAME.png: an 8-bit class map, > 0 is the object
 - DIR/trimaps/NAME.png: 1 object, 2 background, 3 border to ignore
-- DIR/annotations.json or DIR/masks.json: COCO instances (polygons or RLE); crowds are left out
+- DIR/annotations.json or DIR/masks.json: COCO instances (polygons or RLE); crowds, and outlines of
+  one or two points, are left out
 """
 
 import json
@@ -75,15 +76,14 @@ class CocoAnnotation:
     def decode(self) -> Mask:
         width, height = self.size
         try:
-            if isinstance(self.segmentation, list):
-                grey = np.zeros((height, width), np.uint8)
-                polygons = [np.asarray(polygon, np.float64).reshape(-1, 2) for polygon in self.segmentation]
-                cv2.fillPoly(grey, [np.round(polygon * 16 - 8).astype(np.int32) for polygon in polygons], 1, shift=4)
-            else:
-                rle = self.segmentation
-                if isinstance(rle["counts"], list):
-                    rle = coco_mask.frPyObjects(rle, height, width)
-                grey = coco_mask.decode(rle)
+            rle = self.segmentation
+            if isinstance(rle, list):
+                polygons = [np.asarray(polygon, np.float64).reshape(-1, 2) for polygon in rle]
+                outlines = [polygon.ravel().tolist() for polygon in polygons if len(polygon) >= 3]
+                rle = coco_mask.merge(coco_mask.frPyObjects(outlines, height, width))
+            elif isinstance(rle["counts"], list):
+                rle = coco_mask.frPyObjects(rle, height, width)
+            grey = coco_mask.decode(rle)
         except (ValueError, TypeError, KeyError) as error:
             raise self._broken(str(error)) from error
         if grey.shape != (height, width):
@@ -199,7 +199,8 @@ def _coco(path: Path, photos: dict[str, Path]) -> dict[str, list[MaskReference]]
         ) from error
     found: dict[str, list[MaskReference]] = defaultdict(list)
     for annotation in annotations:
-        if annotation.get("iscrowd") or not annotation.get("segmentation"):
+        segmentation = annotation.get("segmentation")
+        if annotation.get("iscrowd") or not segmentation or _has_no_area(segmentation):
             continue
         image = images.get(annotation["image_id"])
         if image is None:
@@ -210,5 +211,9 @@ def _coco(path: Path, photos: dict[str, Path]) -> dict[str, list[MaskReference]]
         name = Path(image["file_name"]).stem
         if name in photos:
             size = (int(image["width"]), int(image["height"]))
-            found[name].append(CocoAnnotation(path, annotation.get("id", 0), annotation["segmentation"], size))
+            found[name].append(CocoAnnotation(path, annotation.get("id", 0), segmentation, size))
     return found
+
+
+def _has_no_area(segmentation: Any) -> bool:
+    return isinstance(segmentation, list) and all(len(polygon) in (2, 4) for polygon in segmentation)

@@ -1,0 +1,140 @@
+"""Folders of photos and masks: every layout, and broken records named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
+from squeezesam_core.samples import problems, read_folder, read_image
+
+OBJECT = np.zeros((6, 8), bool)
+OBJECT[1:4, 2:5] = True
+BAND = np.zeros((6, 8), bool)
+BAND[4] = True
+
+
+def write(path: Path, grey: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(grey.astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "images" / "cat.png", np.zeros((6, 8, 3)))
+    return tmp_path
+
+
+def coco(folder: Path, *annotations: dict) -> None:
+    image = {"id": 7, "file_name": "any/where/cat.jpg", "width": 8, "height": 6}
+    (folder / "annotations.json").write_text(json.dumps({"images": [image], "annotations": list(annotations)}))
+
+
+RUNS = [13, 3, 3, 3, 3, 3, 20]  # columns 2..4 of OBJECT, column by column
+
+
+@pytest.mark.parametrize(
+    ("kind", "grey", "ignored"),
+    [
+        ("masks", np.where(OBJECT, 255, np.where(BAND, 128, 0)), True),
+        ("masks", np.where(OBJECT, 1, 0), False),
+        ("labels", np.where(OBJECT, 128, 0), False),
+        ("trimaps", np.where(OBJECT, 1, np.where(BAND, 3, 2)), True),
+    ],
+    ids=["masks with band", "masks of 1", "labels", "trimaps"],
+)
+def test_mask_files(folder: Path, kind: str, grey: np.ndarray, ignored: bool) -> None:
+    write(folder / kind / "cat.png", grey)
+    (sample,) = read_folder(folder)
+    mask = sample.masks[0].decode()
+    assert np.array_equal(mask.object, OBJECT)
+    assert np.array_equal(mask.ignore, BAND & ignored)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [[[2, 1, 5, 1, 5, 4, 2, 4]], {"counts": RUNS, "size": [6, 8]}],
+    ids=["polygon", "runs"],
+)
+def test_coco(folder: Path, segmentation: object) -> None:
+    crowd = {"id": 2, "image_id": 7, "iscrowd": 1, "segmentation": segmentation}
+    line = {"id": 3, "image_id": 7, "segmentation": [[1, 1, 2, 2]]}
+    coco(folder, {"id": 1, "image_id": 7, "segmentation": segmentation}, crowd, line)
+    (sample,) = read_folder(folder)
+    (reference,) = sample.masks
+    assert np.array_equal(reference.decode().object, OBJECT)
+
+
+def test_several_objects_of_a_photo_and_photos_without_any(folder: Path) -> None:
+    write(folder / "images" / "dog.png", np.zeros((6, 8, 3)))
+    for number in (0, 1):
+        write(folder / "masks" / f"cat_{number}.png", OBJECT * 255)
+    (sample,) = read_folder(folder)
+    assert (sample.name, len(sample.masks)) == ("cat", 2)
+
+
+def test_photo_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_image(tmp_path / "turned.jpg").shape == (8, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [("gone.jpg", None, "no file"), ("text.jpg", b"hello", "not a readable image")],
+    ids=["missing", "no image"],
+)
+def test_unreadable_photo(tmp_path: Path, name: str, content: bytes | None, named: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidImageError, match=f"{name}.*|{named}") as caught:
+        read_image(tmp_path / name)
+    assert name in caught.value.cause
+    assert named in caught.value.cause
+
+
+def test_folder_without_masks(folder: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match="holds no masks"):
+        read_folder(folder)
+
+
+def test_folder_without_images(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match="images is not a folder"):
+        read_folder(tmp_path)
+
+
+def test_folder_whose_masks_fit_no_photo(folder: Path) -> None:
+    write(folder / "masks" / "dog.png", OBJECT * 255)
+    with pytest.raises(InvalidDatasetError, match="has a mask"):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "named"),
+    [
+        ({"id": 41, "image_id": 8, "segmentation": [[1, 1, 2, 2, 3, 1]]}, "annotation 41.*image 8"),
+        ({"id": 42, "image_id": 7, "segmentation": [[1, 2, 3]]}, "annotation 42"),
+        ({"id": 43, "image_id": 7, "segmentation": {"counts": [4], "size": [2, 2]}}, "annotation 43"),
+        ({"id": 44, "image_id": 7, "segmentation": {"size": [2, 2]}}, "annotation 44"),
+    ],
+    ids=["image not listed", "odd polygon", "RLE of another size", "RLE without counts"],
+)
+def test_bad_coco_records_are_named(folder: Path, annotation: dict, named: str) -> None:
+    coco(folder, annotation)
+    with pytest.raises(InvalidDatasetError, match=named):
+        next(read_folder(folder)).masks[0].decode()
+
+
+def test_problems_are_all_found(folder: Path) -> None:
+    for name, shape in (("big", (9, 9, 3)), ("empty", (6, 8, 3)), ("fine", (6, 8, 3))):
+        write(folder / "images" / f"{name}.png", np.zeros(shape))
+    (folder / "images" / "cat.png").write_bytes(b"no image")
+    for name in ("cat", "big", "fine"):
+        write(folder / "masks" / f"{name}.png", OBJECT * 255)
+    write(folder / "masks" / "empty.png", OBJECT * 0)
+    found = [problem.cause for problem in problems(folder)]
+    assert len(found) == 3
+    assert all(any(name in cause for cause in found) for name in ("cat", "big", "empty"))
