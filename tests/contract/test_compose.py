@@ -5,18 +5,22 @@ import ipaddress
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tarfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 from typer.testing import CliRunner
 
 from backend.cli import app as commands
-from backend.demo import installation, servers
+from backend.demo import installation, queue_server, servers
 from backend.settings import Settings, environment_variable
 
 REPOSITORY = Path(__file__).parents[2]
@@ -108,6 +112,32 @@ def test_image_gets_every_folder_of_the_wheel() -> None:
     assert {f"!{folder}" for folder in copied} <= set(ignore)
 
 
+def test_queue_wants_the_password_and_ends_when_told(tmp_path: Path) -> None:
+    """The service's own command, with its folder and port moved."""
+    (tmp_path / "valkey-server").symlink_to(queue_server._server_binary())
+    shell, option, script = SERVICES["queue"]["command"]
+    script = script.replace("$$", "$").replace("/data", f"{tmp_path} --port 0 --unixsocket {tmp_path}/socket")
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "QUEUE_PASSWORD": "secret"}
+    server = subprocess.Popen([shell, option, script], env=env, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _wait_for(tmp_path / "socket")
+        assert redis.Redis(unix_socket_path=f"{tmp_path}/socket", password="secret").ping()
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(unix_socket_path=f"{tmp_path}/socket").ping()
+        server.terminate()
+        assert server.wait(timeout=5) == 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def compose() -> Path:
     """Docker Compose's binary: downloaded once into .cache, its hash checked."""
@@ -121,10 +151,12 @@ def compose() -> Path:
         pytest.skip(f"{COMPOSE} cannot be downloaded: {done.stderr.strip()[-200:]}")
     (archive,) = folder.glob("*.tar.gz")
     assert hashlib.sha256(archive.read_bytes()).hexdigest() == COMPOSE_SHA256
-    with tarfile.open(archive) as tar:
+    with tarfile.open(archive) as tar:  # extract's filter came with Python 3.11.4
         (member,) = (member for member in tar.getmembers() if member.name.endswith("/docker-compose"))
-        member.name = binary.name
-        tar.extract(member, folder, filter="data")
+        content = tar.extractfile(member)
+        assert content is not None
+        binary.write_bytes(content.read())
+    binary.chmod(0o755)
     archive.unlink()
     return binary
 
