@@ -1,17 +1,21 @@
 """One training item: a photo's random view with an object, prompt and maybe a previous mask; or with a saliency map."""
 
+import logging
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.fusion import normalise
 from squeezesam_core.geometry import Size
 from squeezesam_core.samples import Mask
 from training.augment import random_colours, random_view
 from training.datasets.corpus import Corpus, Photo
 from training.prompts import TrainingPrompt, flawed_mask, random_prompt
+
+log = logging.getLogger(__name__)
 
 MAP_SHARE = 0.5
 """Share of the items whose previous mask is the photo's saliency map, whichever object is asked for (issue 4.3)."""
@@ -43,10 +47,14 @@ class SaliencyItem:
 
 
 def segmentation_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> SegmentationItem:
-    """Draw photos until one shows its object in the view; size is (width, height)."""
+    """Draw photos until one shows its object in the view; size is (width, height). Bad records are logged, skipped."""
     while True:
         photo = corpus.draw(rng)
-        mask = photo.masks[int(rng.integers(len(photo.masks)))].decode()
+        try:
+            mask = photo.masks[int(rng.integers(len(photo.masks)))].decode()
+        except InvalidDatasetError as error:
+            log.warning("%s: left out. %s", photo.path, error)
+            continue
         if not mask.object.any():
             continue
         image = _read(photo)
@@ -72,10 +80,18 @@ def segmentation_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> S
 
 
 def saliency_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> SaliencyItem:
-    """A photo with its teacher's map, or with people's masks where they say better what stands out."""
-    photo = corpus.draw(rng)
-    image = _read(photo)
-    target = _saliency_target(photo, (image.shape[1], image.shape[0]))
+    """A photo with its teacher's map, or with people's masks where they say better what stands out.
+
+    Bad records are logged and skipped.
+    """
+    while True:
+        photo = corpus.draw(rng)
+        image = _read(photo)
+        try:
+            target = _saliency_target(photo, (image.shape[1], image.shape[0]))
+            break
+        except InvalidDatasetError as error:
+            log.warning("%s: left out. %s", photo.path, error)
     view = random_view(rng, (image.shape[1], image.shape[0]), size, None)
     return SaliencyItem(normalise(random_colours(rng, view.image(image))), np.clip(view.coverage(target), 0, 1))
 
