@@ -1,6 +1,7 @@
 """From a saliency map to the five clicks of its most salient blob (paper, section Application)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,22 +74,26 @@ def _clicks(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     """Centres of mass of the blob and of its four sections about that centre, each moved to the nearest pixel of the
     blob. A section without pixels (a thin blob has such) gives the blob's pixel farthest from the clicks so far."""
     rows, columns = np.nonzero(mask)
-    pixels = np.stack([columns, rows], axis=1)
-    centre = pixels.mean(axis=0)
+    pixels = np.stack([columns, rows])
+    centre = pixels.mean(axis=1)
     clicks = [_nearest(pixels, centre)]
-    right, below = pixels[:, 0] > centre[0], pixels[:, 1] > centre[1]
+    right, below = pixels[0] > centre[0], pixels[1] > centre[1]
     for section in (~right & ~below, right & ~below, ~right & below, right & below):
-        inside = pixels[section]
-        clicks.append(_nearest(pixels, inside.mean(axis=0)) if len(inside) else _farthest(pixels, clicks))
+        inside = pixels[:, section]
+        clicks.append(_nearest(pixels, inside.mean(axis=1)) if inside.size else _farthest(pixels, clicks))
     return tuple(dict.fromkeys(clicks))
 
 
 def _nearest(pixels: NDArray[np.int64], target: NDArray[np.float64]) -> tuple[int, int]:
-    x, y = pixels[np.argmin(((pixels - target) ** 2).sum(axis=1))]
+    x, y = pixels[:, np.argmin(_distances(pixels, target))]
     return int(x), int(y)
 
 
 def _farthest(pixels: NDArray[np.int64], clicks: list[tuple[int, int]]) -> tuple[int, int]:
-    distances = ((pixels[:, None] - np.array(clicks)[None]) ** 2).sum(axis=2).min(axis=1)
-    x, y = pixels[np.argmax(distances)]
+    x, y = pixels[:, np.argmax(np.min([_distances(pixels, np.array(click)) for click in clicks], axis=0))]
     return int(x), int(y)
+
+
+def _distances(pixels: NDArray[np.int64], target: NDArray[Any]) -> NDArray[Any]:
+    """Squared distances (N,) of pixels (2, N) to a target (2,)."""
+    return (pixels[0] - target[0]) ** 2 + (pixels[1] - target[1]) ** 2
