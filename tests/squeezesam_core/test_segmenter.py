@@ -1,0 +1,78 @@
+"""Inference on the drawing network of tests/conftest.py."""
+
+import numpy as np
+import pytest
+
+from squeezesam_core.errors import InvalidPromptError
+from squeezesam_core.fusion import prepare
+from squeezesam_core.prompts import Box, Point, Prompt
+from squeezesam_core.segmenter import choose, detect, segment
+
+PHOTO = np.zeros((200, 400, 3), np.uint8)
+IOU = np.array([0.9, 0.1, 0.3, 0.2], np.float32)
+CLICK, BACKGROUND = Point(100, 50), Point(100, 50, positive=False)
+MASK = np.zeros((20, 40), np.float32)
+MASK[5:15, 10:30] = 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "has_previous", "chosen"),
+    [
+        (Prompt((CLICK,)), False, 2),
+        (Prompt((CLICK,)), True, 0),
+        (Prompt((CLICK, CLICK)), False, 0),
+        (Prompt((CLICK,), Box(0, 0, 9, 9)), False, 0),
+        (Prompt(box=Box(0, 0, 9, 9)), False, 0),
+        (Prompt(), True, 0),
+    ],
+    ids=["one click", "one click on a mask", "two clicks", "click and box", "box", "mask alone"],
+)
+def test_choose_follows_sam(prompt: Prompt, has_previous: bool, chosen: int) -> None:
+    assert choose(IOU, prompt, has_previous) == chosen
+
+
+def ask(service, prompt: Prompt, previous: np.ndarray | None = None):
+    return segment(service.segmenter, prepare(PHOTO, service.segmenter.spec), prompt, previous)
+
+
+def test_mask_is_of_the_photos_size_and_place(service) -> None:
+    result = ask(service, Prompt(box=Box(100, 50, 300, 150)))
+    truth = np.zeros((200, 400), bool)
+    truth[50:150, 100:300] = True
+    assert result.mask.shape == truth.shape
+    assert (result.mask == truth).mean() > 0.96
+    assert result.iou == 0.75
+
+
+def test_probabilities_are_what_the_next_call_starts_from(service) -> None:
+    first = ask(service, Prompt(box=Box(100, 50, 300, 150)))
+    probabilities = first.probabilities()
+    assert np.array_equal(probabilities > 0.5, first.logits > 0)
+    again = ask(service, Prompt(), probabilities)
+    assert (again.mask == first.mask).mean() > 0.97
+
+
+def test_background_click_takes_away(service) -> None:
+    kept = ask(service, Prompt((Point(200, 100),)), MASK).mask
+    cut = ask(service, Prompt((Point(200, 100, positive=False),)), MASK).mask
+    taken = np.argwhere(kept & ~cut)
+    assert len(taken) > 0
+    assert np.abs(taken - [100, 200]).max() < 20
+
+
+def test_without_a_token_sams_padding_goes_in(service) -> None:
+    ask(service, Prompt(), MASK)
+    _, points, labels = service.segmenter.calls[0]
+    assert points.shape == (1, 2)
+    assert labels.tolist() == [-1]
+
+
+def test_bad_prompts_never_reach_the_network(service) -> None:
+    with pytest.raises(InvalidPromptError):
+        ask(service, Prompt((Point(401, 5),)))
+    assert not service.segmenter.calls
+
+
+def test_empty_scene_stays_dark(service) -> None:
+    service.detector.salient = False
+    assert detect(service.detector, PHOTO).max() == 0
