@@ -11,13 +11,16 @@ import numpy as np
 import onnxruntime
 
 from export.calibrate import Feeds
-from export.onnx import to_onnx
+from export.onnx import check_graph, to_onnx
 from export.parity import Parity, compare, threshold_of
 from export.quantize import quantize
 from squeezesam_core.model import checkpoint
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 from squeezesam_core.registry import File, Manifest
+
+GRAPH_CHECKS = 4
+"""Inputs on which the graph is compared with torch, of several sizes and prompts."""
 
 
 def write_bundle(
@@ -32,7 +35,8 @@ def write_bundle(
     """Export `network` and replace the folder `out` by the new version.
 
     calibration and held_out: calibrate.realistic_feeds with different seeds; the second measures parity and gives the
-    golden input. Raises ModelFileError, and leaves `out` as it was, if int8 is too far from fp32.
+    golden input. Raises ModelFileError, and leaves `out` as it was, if the graph differs from torch's outputs or int8
+    is too far from fp32.
     """
     name = "saliency" if isinstance(network, SaliencyNet) else "squeezesam"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +45,7 @@ def write_bundle(
         work.mkdir()
         fp32, int8 = work / f"{name}.fp32.onnx", work / f"{name}.int8.onnx"
         to_onnx(network, fp32)
+        check_graph(network, fp32, held_out[:GRAPH_CHECKS])
         quantize(fp32, int8, calibration)
         parity = compare(fp32, int8, held_out)
         parity.check(f"{name} in int8")

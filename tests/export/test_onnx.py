@@ -2,14 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-import torch
 
-from export.onnx import to_onnx
-
-TOLERANCE = 1e-4
-"""Largest difference of an output's value."""
+from export.onnx import check_graph, to_onnx
+from squeezesam_core.errors import ModelFileError
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +16,16 @@ def graph(tiny, tmp_path_factory):
         return path
 
     return make
+
+
+def feed(network, height, width, count):
+    """Random inputs by name; `count` points of every label, none for a detector."""
+    rng = np.random.default_rng(height + width)
+    image = rng.standard_normal((1, network.spec.channels, height, width)).astype(np.float32)
+    if count == 0:
+        return {"image": image}
+    points = rng.random((1, count, 2)).astype(np.float32)
+    return {"image": image, "points": points, "labels": np.arange(count)[None] % 5 - 1}
 
 
 @pytest.mark.parametrize(
@@ -33,17 +39,14 @@ def graph(tiny, tmp_path_factory):
 )
 def test_graph_equals_torch(graph, tiny, kind, sizes):
     network, path = tiny(kind), graph(kind)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    generator = torch.Generator().manual_seed(1)
-    for height, width, count in sizes:
-        image = torch.randn(1, network.spec.channels, height, width, generator=generator)
-        points = torch.rand(1, count, 2, generator=generator)
-        labels = torch.arange(count)[None] % 5 - 1
-        with torch.no_grad():
-            expected = [network(image).sigmoid()] if count == 0 else network(image, points, labels)
-        given = {"image": image, "points": points, "labels": labels}
-        got = session.run(None, {entry.name: given[entry.name].numpy() for entry in session.get_inputs()})
-        assert max(np.abs(g - e.numpy()).max() for g, e in zip(got, expected, strict=True)) < TOLERANCE
+    check_graph(network, path, [feed(network, *size) for size in sizes])
+
+
+def test_another_networks_graph_is_refused(graph, tiny):
+    network = tiny("detector")
+    next(network.parameters()).data.add_(0.1)
+    with pytest.raises(ModelFileError, match="map differs from torch"):
+        check_graph(network, graph("detector"), [feed(network, 64, 64, 0)])
 
 
 def test_graph_is_one_file_that_upsamples_by_depth_to_space(graph):
