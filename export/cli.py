@@ -32,8 +32,10 @@ def export(
     recipe = json.loads(state["recipe"]) if "recipe" in state else {"side": state["side"]}
     network = build(state["preset"], side or recipe["side"])
     network.load_state_dict(state["network"])
-    # the recipe's sources name folders of the machine it ran on
-    facts = {"step": state.get("step"), "recipe": {key: recipe[key] for key in recipe if key != "source"}}
+    # folders of the machine it ran on are nobody else's business: of a start checkpoint the run's name is kept
+    kept = {key: value for key, value in recipe.items() if key != "source"}
+    kept["start"] = "/".join(Path(kept.get("start", "")).parts[-2:])
+    facts = {"step": state.get("step"), "recipe": kept}
     manifest, parity = write_bundle(
         network,
         state["preset"],
