@@ -12,7 +12,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --constraint co
 FROM python:3.11-slim-bookworm
 COPY --from=build /venv /venv
 RUN useradd --uid 10001 --create-home squeezesam
-USER squeezesam
+USER 10001
 ENV PATH=/venv/bin:$PATH OMP_NUM_THREADS=1 SQUEEZESAM_HOST=0.0.0.0
 EXPOSE 9090
 CMD ["squeezesam", "serve"]

@@ -100,7 +100,8 @@ def test_only_label_studio_is_published_and_to_this_machine_alone() -> None:
 def test_image_has_no_torch_and_no_root() -> None:
     (install,) = re.findall(r"pip install .*", DOCKERFILE)
     assert shlex.split(install)[-1] == "."  # no extra
-    assert re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE) == ["squeezesam"]
+    (uid,) = re.findall(r"useradd --uid (\d+)", DOCKERFILE)
+    assert re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE) == [uid]
 
 
 def test_image_gets_every_folder_of_the_wheel() -> None:
