@@ -20,5 +20,5 @@ def corpus_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image[mask > 0] += 150
         cv2.imwrite(str(root / f"shapes/images/{index}.png"), image)
         cv2.imwrite(str(root / f"shapes/masks/{index}.png"), mask)
-        cv2.imwrite(str(root / f"maps/{index}.png"), cv2.GaussianBlur(mask, (0, 0), 2)[::2, ::2])
+        cv2.imwrite(str(root / f"maps/{index}.png"), cv2.GaussianBlur(mask, (0, 0), 1.5)[::2, ::2])
     return root
