@@ -12,7 +12,7 @@ from backend.labeling_config import LabelingConfig
 from backend.regions import Region, Result, read_prompt, region_id, region_on_screen, write_region
 from squeezesam_core.errors import InvalidImageError
 from squeezesam_core.fusion import PreparedImage, prepare
-from squeezesam_core.interaction import first_previous
+from squeezesam_core.interaction import correction, first_previous
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.segmenter import Segmentation, detect, segment
@@ -89,14 +89,16 @@ class Annotator:
         scene = self._scene(task, config)
         image = scene.prepared.frame.image
         asked = read_prompt(task, context, config, image)
+        prompt = asked.prompt
         edited = region_on_screen(task, asked, config, image)
         if edited is None:
             label = asked.label or config.brush.labels[0]
             identifier = region_id(task["id"], config, label)
-            previous = first_previous(scene.saliency, asked.prompt, image)
+            previous = first_previous(scene.saliency, prompt, image)
         else:
             label, identifier, previous = edited.label, edited.id, edited.mask.astype(np.float32)
-        return _prediction(self._segment(scene, asked.prompt, previous), identifier, label, config)
+            prompt = correction(prompt, edited.mask)
+        return _prediction(self._segment(scene, prompt, previous), identifier, label, config)
 
     def _segment(self, scene: Scene, prompt: Prompt, previous: NDArray[np.float32] | None) -> Segmentation:
         return segment(self.service.segmenter, scene.prepared, prompt, previous)

@@ -1,15 +1,23 @@
-"""The rule that says which mask a prediction starts from."""
+"""The rules that say what a prediction starts from: a saliency map, or the mask on screen."""
 
+from math import hypot, sqrt
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.geometry import Size
-from squeezesam_core.prompts import Prompt
+from squeezesam_core.prompts import MAX_POINTS, Point, Prompt
+from squeezesam_core.saliency import section_clicks
 
 SALIENT = 0.5
 """A map's value from which on a pixel counts as salient."""
 BOX_SHARE = 0.2
 """A box falls on the salient area if this share of its pixels is salient."""
+STAND_IN_SIDE = 256
+"""The longer side at which a mask is looked at for the clicks that stand for it."""
+STAND_IN_DISTANCE = 0.3
+"""Those clicks keep this far from background clicks: a share of the square root of the mask's area."""
 
 
 def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: Size) -> NDArray[np.float32] | None:
@@ -33,3 +41,27 @@ def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: 
         if inside.size == 0 or (inside >= SALIENT).mean() < BOX_SHARE:
             return None
     return saliency if prompt.positive or prompt.box is not None else None
+
+
+def correction(prompt: Prompt, mask: NDArray[np.bool_]) -> Prompt:
+    """The clicks that correct a mask on screen, after up to five that stand for that mask.
+
+    A lone click means a new object to the network, which then keeps little of the previous mask. So the mask speaks by
+    clicks as well: those of its largest part (saliency.section_clicks), without the ones near a background click.
+    mask: (H, W) bool at the photo's size, given to the network as the previous mask too. A prompt without clicks, and
+    an empty mask, change nothing.
+    """
+    height, width = mask.shape
+    scale = min(1.0, STAND_IN_SIDE / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
+    if not prompt.points or not small.any():
+        return prompt
+    _, parts, statistics, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
+    largest = parts == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
+    stand_ins = [Point((x + 0.5) * width / size[0], (y + 0.5) * height / size[1]) for x, y in section_clicks(largest)]
+    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask))
+    background = [point for point in prompt.points if not point.positive]
+    kept = [p for p in stand_ins if all(hypot(p.x - b.x, p.y - b.y) > distance for b in background)]
+    room = max(0, MAX_POINTS - len(prompt.points))
+    return Prompt((*kept[:room], *prompt.points), prompt.box)

@@ -63,16 +63,15 @@ def most_salient_blob(saliency: NDArray[np.float32]) -> Blob | None:
     frequencies = histogram[np.arange(count), np.maximum(peaks, 0)]
     best = int(np.lexsort((-np.arange(count), frequencies, peaks))[-1])
     mask = labels == best
-    return Blob(mask, _clicks(mask), float(peaks[best] / 255))
+    return Blob(mask, section_clicks(mask), float(peaks[best] / 255))
 
 
-def _grey(saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(saliency, 0, 1) * 255 + 0.5, np.uint8)
+def section_clicks(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """Centres of mass of a blob and of its four sections about that centre, each moved to the nearest pixel of the
+    blob. A section without pixels (a thin blob has such) gives the blob's pixel farthest from the clicks so far.
 
-
-def _clicks(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Centres of mass of the blob and of its four sections about that centre, each moved to the nearest pixel of the
-    blob. A section without pixels (a thin blob has such) gives the blob's pixel farthest from the clicks so far."""
+    mask: (h, w) bool, not empty. Returns up to five (x, y) pixels of it, none twice.
+    """
     rows, columns = np.nonzero(mask)
     pixels = np.stack([columns, rows])
     centre = pixels.mean(axis=1)
@@ -82,6 +81,10 @@ def _clicks(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
         inside = pixels[:, section]
         clicks.append(_nearest(pixels, inside.mean(axis=1)) if inside.size else _farthest(pixels, clicks))
     return tuple(dict.fromkeys(clicks))
+
+
+def _grey(saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.clip(saliency, 0, 1) * 255 + 0.5, np.uint8)
 
 
 def _nearest(pixels: NDArray[np.int64], target: NDArray[np.float64]) -> tuple[int, int]:

@@ -5,7 +5,7 @@
 - box: the object's true bounding box (paper, table 1)
 - saliency: no prompt; detector, five clicks, mask (paper, Application)
 - detector: no segmenter; the detector's map under Otsu's threshold
-- from-mask: the saliency protocol's mask, then error-clicks that mend it
+- from-mask: the saliency protocol's mask, then error-clicks that mend it, each starting from the mask as it is shown
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ from squeezesam_core.evaluation import clickers
 from squeezesam_core.evaluation.metrics import CLICK_LIMIT
 from squeezesam_core.fusion import PreparedImage, prepare
 from squeezesam_core.geometry import Size
-from squeezesam_core.interaction import first_previous
+from squeezesam_core.interaction import correction, first_previous
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.saliency import most_salient_blob, otsu
 from squeezesam_core.samples import Mask, Sample
@@ -141,7 +141,7 @@ def _random_clicks(scene: Scene, truth: Mask, plan: Plan, rng: np.random.Generat
 
 
 def _error_clicks(scene: Scene, truth: Mask, plan: Plan, _: np.random.Generator) -> Iterator[Answer]:
-    return _correct(scene, truth, plan.last, np.zeros_like(truth.object), None)
+    return _correct(scene, truth, plan.last, np.zeros_like(truth.object), shown=False)
 
 
 def _box(scene: Scene, truth: Mask, plan: Plan, _: np.random.Generator) -> Iterator[Answer]:
@@ -171,14 +171,15 @@ def _detector(scene: Scene, truth: Mask, plan: Plan, _: np.random.Generator) -> 
 def _from_mask(scene: Scene, truth: Mask, plan: Plan, rng: np.random.Generator) -> Iterator[Answer]:
     (start,) = _saliency(scene, truth, plan, rng)
     yield start
-    shown = start[1].astype(np.float32) if start[1].any() else None
-    yield from _correct(scene, truth, plan.last, start[1], shown)
+    yield from _correct(scene, truth, plan.last, start[1], shown=True)
 
 
-def _correct(
-    scene: Scene, truth: Mask, count: int, mask: NDArray[np.bool_], previous: NDArray[np.float32] | None
-) -> Iterator[Answer]:
-    """Click after click on the largest error of the mask, until none is left."""
+def _correct(scene: Scene, truth: Mask, count: int, mask: NDArray[np.bool_], shown: bool) -> Iterator[Answer]:
+    """Click after click on the largest error of the mask, until none is left.
+
+    shown: each starts from the mask on screen, as Label Studio sends it back; else from the network's own answer.
+    """
+    previous: NDArray[np.float32] | None = None
     clicks: tuple[Point, ...] = ()
     clicked = np.zeros_like(truth.object)
     for number in range(1, count + 1):
@@ -187,9 +188,12 @@ def _correct(
             return
         clicked[int(click.y), int(click.x)] = True
         clicks = (*clicks, click)
-        if previous is None:
-            previous = first_previous(scene.saliency, Prompt(clicks), scene.size)
-        mask, previous, seconds = scene.ask(Prompt(clicks), previous)
+        prompt = Prompt(clicks)
+        if shown and mask.any():
+            prompt, previous = correction(prompt, mask), mask.astype(np.float32)
+        elif previous is None:
+            previous = first_previous(scene.saliency, prompt, scene.size)
+        mask, previous, seconds = scene.ask(prompt, previous)
         yield number, mask, seconds
 
 

@@ -1,10 +1,10 @@
-"""Which mask a first prompt starts from."""
+"""What a prediction starts from."""
 
 import numpy as np
 import pytest
 
-from squeezesam_core.interaction import first_previous
-from squeezesam_core.prompts import Box, Point, Prompt
+from squeezesam_core.interaction import correction, first_previous
+from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 
 IMAGE = (200, 100)
 MAP = np.zeros((50, 50), np.float32)
@@ -51,3 +51,37 @@ def test_map_is_the_start_where_it_agrees(prompt: Prompt, starts: bool) -> None:
 
 def test_no_map_no_start() -> None:
     assert first_previous(None, Prompt((Point(60, 40),)), IMAGE) is None
+
+
+SHOWN = np.zeros((100, 200), bool)
+SHOWN[20:80, 40:120] = True
+SHOWN[90:95, 150:155] = True
+ADDED = Point(150, 50)
+OFF_LEFT = Point(60, 35, positive=False)
+LARGE = np.kron(SHOWN, np.ones((10, 10), bool))
+
+
+@pytest.mark.parametrize(
+    ("mask", "prompt", "stand_ins"),
+    [
+        (SHOWN, Prompt((ADDED,)), [(80, 50), (60, 35), (100, 35), (60, 65), (100, 65)]),
+        (LARGE, Prompt((Point(1500, 500),)), [(800, 500), (600, 350), (1000, 350), (600, 650), (1000, 650)]),
+        (SHOWN, Prompt((OFF_LEFT,)), [(80, 50), (100, 35), (60, 65), (100, 65)]),
+        (SHOWN, Prompt((ADDED,) * MAX_POINTS), []),
+        (SHOWN, Prompt(box=Box(40, 20, 120, 80)), []),
+        (np.zeros_like(SHOWN), Prompt((ADDED,)), []),
+    ],
+    ids=["of the largest part", "of a large photo", "not where a background click is", "no room", "a box", "no mask"],
+)
+def test_mask_on_screen_speaks_by_clicks_of_its_own(
+    mask: np.ndarray, prompt: Prompt, stand_ins: list[tuple[float, float]]
+) -> None:
+    asked = correction(prompt, mask)
+    count = len(asked.points) - len(prompt.points)
+    assert asked.points[count:] == prompt.points
+    assert asked.box == prompt.box
+    pixel = max(mask.shape) / 200
+    assert np.array([(p.x, p.y) for p in asked.points[:count]]).reshape(-1, 2) == pytest.approx(
+        np.array(stand_ins).reshape(-1, 2), abs=1.5 * pixel
+    )
+    assert all(p.positive for p in asked.points[:count])
