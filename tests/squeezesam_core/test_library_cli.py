@@ -91,6 +91,9 @@ def test_segment_starts_from_a_mask(photo: Path, tmp_path: Path) -> None:
     Image.fromarray(start.astype(np.uint8)).save(tmp_path / "start.png")
     answer("segment", photo, "-o", tmp_path / "mask.png", "--mask", tmp_path / "start.png")
     assert iou(tmp_path / "mask.png", start) > 0.9
+    found = answer("segment", photo, "-o", tmp_path / "mask.png", "--mask", tmp_path / "start.png", "--click", "1,1")
+    assert len(found["clicks"]) == 6, "five clicks stand for the mask"
+    assert found["clicks"][-1] == [1, 1, 1]
 
 
 @pytest.mark.usefixtures("installed")
