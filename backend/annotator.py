@@ -12,7 +12,7 @@ from backend.labeling_config import LabelingConfig
 from backend.regions import Region, Result, read_prompt, region_id, region_on_screen, write_region
 from squeezesam_core.errors import InvalidImageError
 from squeezesam_core.fusion import PreparedImage, prepare
-from squeezesam_core.interaction import correction, first_previous
+from squeezesam_core.interaction import correction, first_previous, inside_box
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.segmenter import Segmentation, detect, segment
@@ -96,8 +96,9 @@ class Annotator:
             identifier = region_id(task["id"], config, label)
             previous = first_previous(scene.saliency, prompt, image)
         else:
-            label, identifier, previous = edited.label, edited.id, edited.mask.astype(np.float32)
-            prompt = correction(prompt, edited.mask)
+            shown = inside_box(edited.mask, prompt.box)
+            label, identifier, previous = edited.label, edited.id, shown.astype(np.float32)
+            prompt = correction(prompt, shown)
         return _prediction(self._segment(scene, prompt, previous), identifier, label, config)
 
     def _segment(self, scene: Scene, prompt: Prompt, previous: NDArray[np.float32] | None) -> Segmentation:

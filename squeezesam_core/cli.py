@@ -51,7 +51,7 @@ def segment(
 
     from squeezesam_core import masks, ort_session, segmenter
     from squeezesam_core.fusion import prepare
-    from squeezesam_core.interaction import correction, first_previous
+    from squeezesam_core.interaction import correction, first_previous, inside_box
     from squeezesam_core.prompts import Prompt
     from squeezesam_core.saliency import most_salient_blob
     from squeezesam_core.samples import read_image
@@ -63,6 +63,7 @@ def segment(
     previous = None
     if mask is not None:
         previous = _read_mask(mask, size)
+        previous = inside_box(previous > 0, prompt.box).astype(np.float32)
         prompt = correction(prompt, previous > 0)
     session = ort_session.load_segmenter(_version(model, SEGMENTER), precision=precision)
     asked = prompt != Prompt() or mask is not None

@@ -1,13 +1,13 @@
 """The rules that say what a prediction starts from: a saliency map, or the mask on screen."""
 
-from math import hypot, sqrt
+from math import ceil, hypot, sqrt
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.geometry import Size
-from squeezesam_core.prompts import MAX_POINTS, Point, Prompt
+from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 from squeezesam_core.saliency import section_clicks
 
 SALIENT = 0.5
@@ -65,3 +65,17 @@ def correction(prompt: Prompt, mask: NDArray[np.bool_]) -> Prompt:
     kept = [p for p in stand_ins if all(hypot(p.x - b.x, p.y - b.y) > distance for b in background)]
     room = max(0, MAX_POINTS - len(prompt.points))
     return Prompt((*kept[:room], *prompt.points), prompt.box)
+
+
+def inside_box(mask: NDArray[np.bool_], box: Box | None) -> NDArray[np.bool_]:
+    """What of a mask on screen a new box leaves: the part inside it; all of it without a box.
+
+    mask: (H, W) bool at the photo's size. A box says where the whole object is, so what lies outside is no part of it.
+    """
+    if box is None:
+        return mask
+    rows = slice(max(0, int(box.y0)), max(0, ceil(box.y1)))
+    columns = slice(max(0, int(box.x0)), max(0, ceil(box.x1)))
+    kept = np.zeros_like(mask)
+    kept[rows, columns] = mask[rows, columns]
+    return kept

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from squeezesam_core.interaction import correction, first_previous
+from squeezesam_core.interaction import correction, first_previous, inside_box
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 
 IMAGE = (200, 100)
@@ -85,3 +85,24 @@ def test_mask_on_screen_speaks_by_clicks_of_its_own(
         np.array(stand_ins).reshape(-1, 2), abs=1.5 * pixel
     )
     assert all(p.positive for p in asked.points[:count])
+
+
+@pytest.mark.parametrize(
+    ("box", "left"),
+    [
+        (None, 20 * 20),
+        (Box(0, 0, 100, 50), 20 * 20),
+        (Box(15, 12, 200, 20), 15 * 8),
+        (Box(15.5, 12.5, 17.5, 13.5), 3 * 2),
+        (Box(60, 40, 90, 50), 0),
+        (Box(-9, -9, -1, -1), 0),
+    ],
+    ids=["no box", "around it", "part of it", "pixels that it touches", "elsewhere", "outside the image"],
+)
+def test_a_box_leaves_what_lies_inside(box: Box | None, left: int) -> None:
+    mask = np.zeros((50, 100), bool)
+    mask[10:30, 10:30] = True
+    kept = inside_box(mask, box)
+    assert kept.sum() == left
+    assert not (kept & ~mask).any()
+    assert mask.sum() == 20 * 20
