@@ -1,4 +1,4 @@
-"""A version's folder: int8, fp32, half-precision checkpoint, golden input and manifest, published in one rename."""
+"""A version's folder: int8, fp32, half-precision checkpoint, golden input and manifest, moved into place whole."""
 
 import shutil
 import tempfile
@@ -75,7 +75,7 @@ def _write_golden(fp32: Path, feed: Feeds, path: Path) -> None:
 
 
 def _replace(new: Path, out: Path) -> None:
-    """Put the folder `new` in the place of `out`; whoever reads sees the one or the other."""
+    """Put the folder `new`, whole, in the place of `out`; between the two renames of a replacement `out` is missing."""
     if out.exists():
         old = new.with_name("old")
         out.rename(old)

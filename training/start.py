@@ -32,7 +32,6 @@ def initialise(network: nn.Module, start: str) -> None:
 
 
 def _imagenet_file() -> Path:
-
     found = find_spec(IMAGENET_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise ModelFileError(
