@@ -13,6 +13,9 @@ from squeezesam_core.geometry import Size
 CENTRE_CROP = 0.5
 """Probability of cropping around the object (paper 1.4: 50 percent)."""
 
+MOST_BACKGROUND = 0.1
+"""Saliency below which a pixel belongs to the background for certain."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -75,6 +78,24 @@ def random_view(
     linear = np.array([[flip * scale_x * cos, -flip * scale_x * sin], [scale_y * sin, scale_y * cos]])
     offset = np.array(size) / 2 - linear @ (centre_x, centre_y)
     return View(np.column_stack([linear, offset]), size)
+
+
+def background_view(rng: np.random.Generator, saliency: NDArray[np.float32], size: Size) -> View | None:
+    """A view of a part of the photo where nothing stands out; None if a few tries find none.
+
+    saliency: (H, W) float32 in 0..1, of the photo's size.
+    """
+    height, width = saliency.shape
+    for _ in range(8):
+        share = rng.uniform(0.25, 0.7)
+        crop_w = min(width, share * math.sqrt(width * height * size[0] / size[1]))
+        crop_h = min(height, crop_w * size[1] / size[0])
+        x, y = rng.uniform(0, width - crop_w), rng.uniform(0, height - crop_h)
+        part = saliency[int(y) : math.ceil(y + crop_h), int(x) : math.ceil(x + crop_w)]
+        if part.max() < MOST_BACKGROUND:
+            scale_x, scale_y = size[0] / crop_w, size[1] / crop_h
+            return View(np.array([[scale_x, 0, -scale_x * x], [0, scale_y, -scale_y * y]]), size)
+    return None
 
 
 def random_colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

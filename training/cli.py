@@ -26,7 +26,7 @@ def train(
     from training.datasets.corpus import read_corpus
     from training.loop import train as run
     from training.recipe import read_recipe
-    from training.start import initialise
+    from training.start import freeze, initialise
     from training.tasks import SaliencyTask, SegmentationTask
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -38,6 +38,7 @@ def train(
     torch.manual_seed(plan.seed)
     network = build(plan.preset, plan.side)
     initialise(network, plan.start)
+    freeze(network, plan.frozen)
     task = SaliencyTask if plan.preset == "saliency" else SegmentationTask
     corpus = read_corpus(plan.source, root, masks_only=plan.preset != "saliency")
     run(task(network, corpus), plan, out)  # type: ignore[arg-type]

@@ -11,18 +11,20 @@ from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.fusion import normalise
 from squeezesam_core.geometry import Size
 from squeezesam_core.samples import Mask
-from training.augment import random_colours, random_view
+from training.augment import background_view, random_colours, random_view
 from training.datasets.corpus import Corpus, Photo
 from training.prompts import TrainingPrompt, flawed_mask, random_prompt
 
 log = logging.getLogger(__name__)
 
-MAP_SHARE = 0.5
+MAP_SHARE = 0.42
 """Share of the items whose previous mask is the photo's saliency map, whichever object is asked for (issue 4.3)."""
-FLAWED_SHARE = 0.15
+FLAWED_SHARE = 0.2
 """Share of the items that start from a flawed mask of the object and a click on its largest error."""
 SMALLEST_OBJECT = 0.002
 """An object must fill this share of the view."""
+BACKGROUND_SHARE = 0.12
+"""Share of the detector's items that are a part of a photo where nothing stands out, if it has one."""
 TRUSTED_OVERLAP = 0.7
 """Where people's masks and the teacher's map agree this well (IoU), the masks are the better target."""
 
@@ -92,7 +94,11 @@ def saliency_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> Salie
             break
         except InvalidDatasetError as error:
             log.warning("%s: left out. %s", photo.path, error)
-    view = random_view(rng, (image.shape[1], image.shape[0]), size, None)
+    view = None
+    if rng.random() < BACKGROUND_SHARE:
+        view = background_view(rng, target, size)
+    if view is None:
+        view = random_view(rng, (image.shape[1], image.shape[0]), size, None)
     return SaliencyItem(normalise(random_colours(rng, view.image(image))), np.clip(view.coverage(target), 0, 1))
 
 

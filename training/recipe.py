@@ -29,6 +29,7 @@ class Recipe(BaseModel):
     side: int = Field(ge=32, description="side of the input the network is made for (geometry.NetworkInput)")
     learning_rate: float = Field(default=1e-3, gt=0)
     pretrained_rate: float = Field(default=0.3, gt=0, description="share of the rate for ImageNet's layers")
+    frozen: int = Field(default=0, ge=0, description="the encoder's first blocks that are left as they start")
     weight_decay: float = 0.01
     warmup: int = 100
     seed: int = 0

@@ -94,6 +94,7 @@ class MobileNetV2Encoder(Encoder):
             ends.append(len(layers))
         self.features = nn.ModuleList(layers)
         self.ends = (ends[1], ends[2], ends[4], ends[6])
+        self._frozen = 0
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
@@ -102,6 +103,17 @@ class MobileNetV2Encoder(Encoder):
             if index in self.ends:
                 features.append(x)
         return features
+
+    def freeze(self, blocks: int) -> None:
+        """Keep the first `blocks` blocks as they are; BatchNorm there uses the statistics it has, in training too."""
+        self._frozen = blocks
+        for parameter in self.features[:blocks].parameters():
+            parameter.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "MobileNetV2Encoder":
+        super().train(mode)
+        self.features[: self._frozen].eval()
+        return self
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take the public checkpoint's weights (a state dict with features.*); its classifier is left out."""
