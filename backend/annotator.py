@@ -46,7 +46,7 @@ class Scene:
 
     @property
     def nbytes(self) -> int:
-        return self.prepared.pixels.nbytes + self.saliency.nbytes
+        return self.prepared.nbytes + self.saliency.nbytes
 
 
 @dataclass(frozen=True)
