@@ -1,4 +1,4 @@
-"""squeezesam segment, saliency, evaluate, models: the library from the command line.
+"""squeezesam segment, saliency, evaluate: the library from the command line; models stand in models_cli.py.
 
 Imports of what is heavy are inside the functions, so that help is immediate.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from squeezesam_core.errors import InvalidPromptError, ModelFileError, SqueezeSAMError
+from squeezesam_core.models_cli import models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,14 +19,9 @@ if TYPE_CHECKING:
     from squeezesam_core.evaluation.protocols import Models
     from squeezesam_core.geometry import Size
     from squeezesam_core.prompts import Prompt
-    from squeezesam_core.registry import Manifest
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-models = typer.Typer(no_args_is_help=True, help="The model versions on this machine.")
 app.add_typer(models, name="models")
-
-SEGMENTER, DETECTOR = "squeezesam", "saliency"
-"""Folders of default_weights()."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Model = Annotated[str | None, typer.Option(help="A version's folder, or its name; default the one that ships.")]
@@ -65,7 +61,7 @@ def segment(
         previous = _read_mask(mask, size)
         previous = inside_box(previous > 0, prompt.box).astype(np.float32)
         prompt = correction(prompt, previous > 0)
-    session = ort_session.load_segmenter(_version(model, SEGMENTER), precision=precision)
+    session = ort_session.load_segmenter(_version(model, "squeezesam"), precision=precision)
     asked = prompt != Prompt() or mask is not None
     if mask is None:
         found = segmenter.detect(_load_detector(detector, precision), photo)
@@ -169,38 +165,6 @@ def evaluate(
         Console().print(table(summary))
 
 
-@models.command("list")
-def list_models(as_json: AsJson = False) -> None:
-    """The versions that ship with this installation."""
-    shipped = _shipped()
-    lines = [f"{manifest.version}  {manifest.preset}  {manifest.directory}" for manifest in shipped]
-    rows = [{"version": m.version, "preset": m.preset, "directory": str(m.directory)} for m in shipped]
-    _print({"models": rows}, "\n".join(lines) or "No model is installed.", as_json)
-
-
-@models.command()
-def show(
-    model: Annotated[str, typer.Argument(help="A version, its name or its folder.")], as_json: AsJson = False
-) -> None:
-    """What a version is made of; its files are checked against their hashes."""
-    from dataclasses import asdict
-
-    from squeezesam_core.registry import load_manifest
-
-    manifest = load_manifest(_version(model, model))
-    for kind in manifest.files:
-        manifest.path(kind)
-    description = {
-        "version": manifest.version,
-        "preset": manifest.preset,
-        "directory": str(manifest.directory),
-        "spec": asdict(manifest.spec),
-        "files": {kind: asdict(file) for kind, file in manifest.files.items()},
-        "facts": dict(manifest.facts),
-    }
-    _print(description, json.dumps(description, indent=2), as_json)
-
-
 def _models(
     protocol: str, model: str | None, checkpoint: Path | None, detector: Path | None, precision: str, use_map: bool
 ) -> "tuple[Models, str]":
@@ -215,7 +179,7 @@ def _models(
     if checkpoint:
         judged = _load_checkpoint(checkpoint, detector=False)
     else:
-        judged = ort_session.load_segmenter(_version(model, SEGMENTER), precision=precision)
+        judged = ort_session.load_segmenter(_version(model, "squeezesam"), precision=precision)
     needs_map = use_map or protocol in ("saliency", "from-mask")
     return Models(judged, _load_detector(detector, precision) if needs_map else None), _name(judged)
 
@@ -235,27 +199,14 @@ def _load_detector(detector: Path | None, precision: str) -> Any:
 
     if detector is not None and detector.suffix == ".pt":
         return _load_checkpoint(detector, detector=True)
-    return load_detector(detector or default_weights() / DETECTOR, precision=precision)
-
-
-def _shipped() -> "list[Manifest]":
-    from squeezesam_core.registry import MANIFEST, default_weights, load_manifest
-
-    return [load_manifest(path.parent) for path in sorted(default_weights().glob(f"*/{MANIFEST}"))]
+    return load_detector(detector or default_weights() / "saliency", precision=precision)
 
 
 def _version(model: str | None, default: str) -> Path:
     """The folder of a version: a path, or a version or name among those that ship."""
-    from squeezesam_core.registry import default_weights
+    from squeezesam_core import registry
 
-    if model is None:
-        return default_weights() / default
-    if Path(model).is_dir():
-        return Path(model)
-    for manifest in _shipped():
-        if model in (manifest.version, manifest.name):
-            return manifest.directory
-    raise ModelFileError(f"There is no model {model!r}.", "See `squeezesam models list`, or give a version's folder.")
+    return registry.default_weights() / default if model is None else registry.find(model).directory
 
 
 def _name(session: Any) -> str:
