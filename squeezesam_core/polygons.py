@@ -41,7 +41,8 @@ def from_mask(mask: NDArray[np.bool_], kept_iou: float = KEPT_IOU, most: int = M
     contours = _contours(small)
     while len(contours) > 1 and len(_ring(contours, tolerances[0])) > most:
         contours = contours[: len(contours) // 2]
-    best, best_iou = np.zeros((0, 2), np.float32), -1.0
+    best: Points = np.zeros((0, 2), np.float32)
+    best_iou = -1.0
     for tolerance in tolerances:
         ring = _ring(contours, tolerance)
         if len(ring) > most and len(best):
