@@ -81,6 +81,20 @@ def connect(
     typer.echo(f"Project {project} uses {address}.")
 
 
+@app.command("configurations")
+def show_configurations(
+    name: Annotated[str | None, typer.Argument(help="The one to print; without it, all are listed.")] = None,
+) -> None:
+    """Ready-made labeling configurations: list them, or print one to paste into Settings, Labeling Interface, Code."""
+    from backend import configurations
+
+    if name is not None:
+        typer.echo(configurations.read(name), nl=False)
+        return
+    for known, about in configurations.ABOUT.items():
+        typer.echo(f"{known:10}{about}")
+
+
 @app.command()
 def bench(
     suite: Annotated[Literal["core", "http"], typer.Option(help="core: each step; http: click to reply.")] = "core",

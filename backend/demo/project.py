@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx
 
+from backend import configurations
 from backend.connect import connect
 from backend.label_studio import LabelStudio, LabelStudioError
 
 TITLE = "SqueezeSAM demo"
-_LABELING_CONFIG = Path(__file__).with_name("labeling_config.xml")
+_CONFIGURATION = "object"
 _LOGS_REMEDY = "The logs of Label Studio and the backend, in the demo's data folder, say more."
 
 
@@ -23,7 +24,7 @@ def find_or_create(label_studio: LabelStudio) -> int:
     for project in label_studio.call("GET", "/api/projects?page_size=1000")["results"]:
         if project["title"] == TITLE:
             return int(project["id"])
-    project = {"title": TITLE, "label_config": _LABELING_CONFIG.read_text(), "show_collab_predictions": True}
+    project = {"title": TITLE, "label_config": configurations.read(_CONFIGURATION), "show_collab_predictions": True}
     return int(label_studio.call("POST", "/api/projects", project)["id"])
 
 
@@ -57,7 +58,7 @@ def pre_annotate(
     One request a task: Label Studio's own retrieval sends all in one, and loses all when one fails.
     """
     waiting = [task for task in _tasks(label_studio, project) if not task["predictions"]]
-    label_config = _LABELING_CONFIG.read_text()
+    label_config = configurations.read(_CONFIGURATION)
     for done, task in enumerate(waiting):
         yield done, len(waiting)
         reply = client.post(f"{backend}/predict", json={"tasks": [task], "label_config": label_config})

@@ -29,9 +29,8 @@ class Truth:
 
 
 @pytest.fixture(autouse=True)
-def _one_look_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protocols are about what is asked; the second look through a window (test_zoom.py) would double every call."""
-    monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)
+def _one_look_an_answer(one_look) -> None:
+    """Protocols are about what is asked."""
 
 
 @pytest.fixture
