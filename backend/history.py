@@ -44,6 +44,12 @@ class History:
         """A photo got its mask before any click."""
         self._photos.append((self._clock(), seconds))
 
+    def median_click(self) -> float | None:
+        """Milliseconds at the median of the last hour's clicks; None without any."""
+        now = self._clock()
+        recent = [1000 * seconds for at, seconds in list(self._clicks) if now - at < HOUR]
+        return float(np.median(recent)) if recent else None
+
     def click_latencies(self) -> list[Latency]:
         """The last hour by minutes, oldest first; minutes without a click are left out."""
         return self._by_minute(self._clicks)

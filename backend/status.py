@@ -1,14 +1,24 @@
-"""The last failures with cause and remedy, for the log and GET /status: Label Studio's page shows none of them."""
+"""What the backend says of itself: the model in service, the last failures with cause and remedy, the last jobs."""
 
 import logging
+import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
+from backend.annotator import Service
+from backend.history import History
 from backend.logs import request_id
 from squeezesam_core.errors import SqueezeSAMError
 
 KEPT_PROBLEMS = 20
+SHOWN_JOBS = 10
+UNTOUCHED_IOU = 0.99
+"""From here on, a submitted mask counts as the predicted one: Label Studio's page alters single pixels by itself."""
+
+SELF_CHECKS = {"int8": "passed", "fp32": "failed"}
 
 INTERNAL_REMEDY = "Look for the request id in the backend's log, and report the error shown there."
 
@@ -44,6 +54,104 @@ class Problems:
         self._kept.append(problem)
         return problem
 
-    def latest_first(self) -> list[dict[str, str]]:
-        """The kept failures, ready for JSON."""
-        return [asdict(problem) for problem in reversed(self._kept)]
+    def latest_first(self) -> list[Problem]:
+        """The kept failures."""
+        return list(reversed(self._kept))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the queue. at: when it was asked for (UTC, ISO 8601); doing: "Pre-annotating", "Fine-tuning", …; state:
+    "waiting", "running", "done" or "failed"; says: how far it is, its result, or cause and remedy.
+    """
+
+    at: str
+    project: int
+    doing: str
+    state: str
+    says: str = ""
+
+
+class Jobs(Protocol):
+    """The queue as /status and /metrics see it. Both may raise: the queue can be down."""
+
+    def latest(self, count: int) -> Sequence[Job]:
+        """The last `count` jobs of any state, newest first."""
+        ...
+
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        ...
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything that /status shows.
+
+    jobs: None without a queue; jobs_problem: why the queue does not answer. label_studio: its address, None if not set.
+    """
+
+    service: Service
+    started: float
+    history: History
+    problems: Sequence[Problem]
+    jobs: Sequence[Job] | None
+    jobs_problem: str | None
+    label_studio: str | None
+
+    @property
+    def uptime(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.started
+
+    def as_json(self) -> dict[str, Any]:
+        """For GET /status.json."""
+        ious, clicks = list(self.history.ious), list(self.history.clicks_per_mask)
+        return {
+            "model_version": self.service.model_version,
+            "segmenter": network(self.service.segmenter_precision),
+            "detector": network(self.service.detector_precision),
+            "uptime_s": round(self.uptime),
+            "problems": [asdict(problem) for problem in self.problems],
+            "jobs": None if self.jobs is None else [asdict(job) for job in self.jobs],
+            "jobs_problem": self.jobs_problem,
+            "clicks_last_hour": [asdict(latency) for latency in self.history.click_latencies()],
+            "photos_last_hour": [asdict(latency) for latency in self.history.photo_latencies()],
+            "masks_compared": len(ious),
+            "mean_iou": mean(ious),
+            "corrected_share": corrected_share(ious),
+            "clicks_per_mask": mean(clicks),
+        }
+
+
+def read(
+    service: Service,
+    started: float,
+    history: History,
+    problems: Problems,
+    jobs: Jobs | None = None,
+    label_studio: str | None = None,
+) -> Status:
+    """The status now; a queue that does not answer is part of it, not an error."""
+    latest, jobs_problem = None, None
+    if jobs is not None:
+        try:
+            latest = list(jobs.latest(SHOWN_JOBS))
+        except Exception as error:  # the queue's client raises its own kinds
+            jobs_problem = f"The queue does not answer: {error}"
+    return Status(service, started, history, problems.latest_first(), latest, jobs_problem, label_studio)
+
+
+def network(precision: str) -> dict[str, str]:
+    """int8 serves only after its self-check, fp32 where that failed; squeezesam_core.ort_session logs the details."""
+    return {"precision": precision, "self_check": SELF_CHECKS.get(precision, "none")}
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """None of nothing."""
+    return sum(values) / len(values) if values else None
+
+
+def corrected_share(ious: Sequence[float]) -> float | None:
+    """Share, 0..1, of predicted masks that annotators changed or dropped; None of nothing."""
+    return mean([float(iou < UNTOUCHED_IOU) for iou in ious])
