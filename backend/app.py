@@ -1,7 +1,7 @@
 """Composition root of the web process: settings -> networks, image source, cache -> FastAPI app."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import cv2
@@ -17,12 +17,12 @@ from backend.auth import BasicAuthMiddleware
 from backend.cache import ByteCache
 from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio
-from backend.metrics import Metrics
+from backend.metrics import CacheStatistics, Metrics
 from backend.middleware import LimitMiddleware, RequestMiddleware, described_request
 from backend.replies import AsciiJSONResponse, refusal
 from backend.routes import routes
 from backend.settings import Settings
-from backend.status import Jobs, Problems, Status, read
+from backend.status import JobsOverview, NoQueue, Problems, Status, waiting
 from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
 from squeezesam_core.ort_session import load_detector, load_segmenter
@@ -37,11 +37,16 @@ MOST_SAID = 500
 
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
+    annotator, label_studio = build_annotator(settings)
+    return web_app(settings, annotator, label_studio)
+
+
+def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
+    """What answers tasks, and the Label Studio that it reads images from. Raises ModelFileError."""
     cv2.setNumThreads(settings.threads)  # else every resize of every request takes all cores
     label_studio, client = access(settings)
     images = image_source(settings, label_studio, client)
-    annotator = Annotator(load_service(settings), images.load, ByteCache(settings.cache_bytes))
-    return web_app(settings, annotator, label_studio)
+    return Annotator(load_service(settings), images.load, ByteCache(settings.cache_bytes)), label_studio
 
 
 def access(settings: Settings) -> tuple[LabelStudio | None, httpx.Client]:
@@ -72,20 +77,27 @@ def load_service(settings: Settings) -> Service:
 
 
 def web_app(
-    settings: Settings, annotator: Annotator, label_studio: LabelStudio | None = None, jobs: Jobs | None = None
+    settings: Settings,
+    annotator: Annotator,
+    label_studio: LabelStudio | None = None,
+    jobs: Callable[[], JobsOverview] = NoQueue,
+    caches: Mapping[str, CacheStatistics] | None = None,
 ) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}.
 
-    label_studio: asked for predictions to compare annotations with. jobs: the queue, for /status and /metrics.
+    label_studio: asked for predictions to compare annotations with. jobs: reads the queue for /status and /metrics;
+    caches: by name, for /metrics.
     """
     problems, metrics, started = Problems(), Metrics(), time.monotonic()
     fetch = None if label_studio is None or settings.label_studio_api_key is None else label_studio.prediction
     submissions = Submissions(metrics, problems, fetch, settings.max_image_pixels)
-    if jobs is not None:
-        metrics.watch_queue(jobs.waiting)
+    metrics.watch_queue(lambda: waiting(jobs()))
+    for name, cache in (caches or {}).items():
+        metrics.watch_cache(name, cache)
 
     def status() -> Status:
-        return read(annotator.service, started, metrics.history, problems, jobs, settings.label_studio_url)
+        latest = problems.latest_first()
+        return Status(annotator.service, started, metrics.history, latest, jobs(), settings.label_studio_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

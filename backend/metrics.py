@@ -105,8 +105,8 @@ class Metrics:
         """Report a cache; it is asked when Prometheus asks."""
         self._watched.caches[name] = cache
 
-    def watch_queue(self, waiting: Callable[[], int]) -> None:
-        """Report how many jobs wait; a queue that does not answer is reported as absent."""
+    def watch_queue(self, waiting: Callable[[], int | None]) -> None:
+        """Report how many jobs wait; of a queue that does not answer (None) nothing is reported."""
         self._watched.waiting = waiting
 
     def render(self) -> bytes:
@@ -119,7 +119,7 @@ class _Watched(Collector):
 
     def __init__(self) -> None:
         self.caches: dict[str, CacheStatistics] = {}
-        self.waiting: Callable[[], int] | None = None
+        self.waiting: Callable[[], int | None] | None = None
 
     def collect(self) -> Iterator[Metric]:
         lookups = CounterMetricFamily("squeezesam_cache_lookups", "Lookups in a cache.", labels=["cache", "outcome"])

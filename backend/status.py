@@ -14,7 +14,8 @@ from backend.logs import request_id
 from squeezesam_core.errors import SqueezeSAMError
 
 KEPT_PROBLEMS = 20
-SHOWN_JOBS = 10
+QUEUE_ON = "on"
+JOB_FIELDS = ("kind", "project", "state", "queued", "started", "ended", "progress", "message")
 UNTOUCHED_IOU = 0.99
 """From here on, a submitted mask counts as the predicted one: Label Studio's page alters single pixels by itself."""
 
@@ -59,44 +60,63 @@ class Problems:
         return list(reversed(self._kept))
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job of the queue. at: when it was asked for (UTC, ISO 8601); doing: "Pre-annotating", "Fine-tuning", …; state:
-    "waiting", "running", "done" or "failed"; says: how far it is, its result, or cause and remedy.
+class Job(Protocol):
+    """A job of the queue. kind: such as "preannotate"; state: queued, running, finished, failed or cancelled; queued,
+    started, ended: UTC, ISO 8601; progress: 0..1; message: how it went, with cause and remedy of a failure.
     """
 
-    at: str
-    project: int
-    doing: str
-    state: str
-    says: str = ""
+    @property
+    def kind(self) -> str: ...
+    @property
+    def project(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def queued(self) -> str: ...
+    @property
+    def started(self) -> str | None: ...
+    @property
+    def ended(self) -> str | None: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def message(self) -> str: ...
 
 
-class Jobs(Protocol):
-    """The queue as /status and /metrics see it. Both may raise: the queue can be down."""
+class JobsOverview(Protocol):
+    """The queue as people see it. queue: "on", or why there is none; jobs: the latest first."""
 
-    def latest(self, count: int) -> Sequence[Job]:
-        """The last `count` jobs of any state, newest first."""
-        ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def jobs(self) -> Sequence[Job]: ...
 
-    def waiting(self) -> int:
-        """How many jobs wait."""
-        ...
+
+@dataclass(frozen=True)
+class NoQueue:
+    """The overview where no queue is configured."""
+
+    queue: str = "off"
+    jobs: Sequence[Job] = ()
+
+
+def waiting(overview: JobsOverview) -> int | None:
+    """How many jobs wait; None where the queue does not answer."""
+    return sum(job.state == "queued" for job in overview.jobs) if overview.queue == QUEUE_ON else None
 
 
 @dataclass(frozen=True)
 class Status:
     """Everything that /status shows.
 
-    jobs: None without a queue; jobs_problem: why the queue does not answer. label_studio: its address, None if not set.
+    started: time.monotonic() at the start. label_studio: its address, None if not set.
     """
 
     service: Service
     started: float
     history: History
     problems: Sequence[Problem]
-    jobs: Sequence[Job] | None
-    jobs_problem: str | None
+    overview: JobsOverview
     label_studio: str | None
 
     @property
@@ -113,8 +133,8 @@ class Status:
             "detector": network(self.service.detector_precision),
             "uptime_s": round(self.uptime),
             "problems": [asdict(problem) for problem in self.problems],
-            "jobs": None if self.jobs is None else [asdict(job) for job in self.jobs],
-            "jobs_problem": self.jobs_problem,
+            "queue": self.overview.queue,
+            "jobs": [{field: getattr(job, field) for field in JOB_FIELDS} for job in self.overview.jobs],
             "clicks_last_hour": [asdict(latency) for latency in self.history.click_latencies()],
             "photos_last_hour": [asdict(latency) for latency in self.history.photo_latencies()],
             "masks_compared": len(ious),
@@ -122,24 +142,6 @@ class Status:
             "corrected_share": corrected_share(ious),
             "clicks_per_mask": mean(clicks),
         }
-
-
-def read(
-    service: Service,
-    started: float,
-    history: History,
-    problems: Problems,
-    jobs: Jobs | None = None,
-    label_studio: str | None = None,
-) -> Status:
-    """The status now; a queue that does not answer is part of it, not an error."""
-    latest, jobs_problem = None, None
-    if jobs is not None:
-        try:
-            latest = list(jobs.latest(SHOWN_JOBS))
-        except Exception as error:  # the queue's client raises its own kinds
-            jobs_problem = f"The queue does not answer: {error}"
-    return Status(service, started, history, problems.latest_first(), latest, jobs_problem, label_studio)
 
 
 def network(precision: str) -> dict[str, str]:

@@ -8,7 +8,18 @@ from string import Template
 import numpy as np
 
 from backend.pages.plots import Bar, Series, histogram, line_plot
-from backend.status import UNTOUCHED_IOU, Job, Problem, Status, corrected_share, mean, network
+from backend.status import (
+    QUEUE_ON,
+    UNTOUCHED_IOU,
+    Job,
+    JobsOverview,
+    NoQueue,
+    Problem,
+    Status,
+    corrected_share,
+    mean,
+    network,
+)
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
@@ -36,7 +47,8 @@ NO_QUEUE = (
 )
 NO_JOB = "The queue is there and has no job yet."
 
-JOB_TONES = {"done": "good", "failed": "bad", "running": "warn"}
+JOB_TONES = {"finished": "good", "failed": "bad", "running": "warn"}
+JOB_NAMES = {"preannotate": "pre-annotation", "finetune": "fine-tuning"}
 
 
 def render(status: Status) -> str:
@@ -54,7 +66,7 @@ def render(status: Status) -> str:
         ious=_ious(list(status.history.ious)),
         clicks=_clicks(list(status.history.clicks_per_mask)),
         problems=_problems(status.problems),
-        jobs=_jobs(status),
+        jobs=_jobs(status.overview),
         model=_model(status),
     )
 
@@ -129,22 +141,26 @@ def _problems(problems: Sequence[Problem]) -> str:
     )
 
 
-def _jobs(status: Status) -> str:
-    if status.jobs_problem is not None:
-        return f'<p class="empty bad">{escape(status.jobs_problem)}</p>'
-    if not status.jobs:
-        return f'<p class="empty">{NO_QUEUE if status.jobs is None else NO_JOB}</p>'
+def _jobs(overview: JobsOverview) -> str:
+    if overview.queue.startswith(NoQueue.queue):
+        return f'<p class="empty">{NO_QUEUE}</p>'
+    problem = "" if overview.queue == QUEUE_ON else f'<p class="empty">{escape(overview.queue)}</p>'
+    if not overview.jobs:
+        return problem or f'<p class="empty">{NO_JOB}</p>'
     return (
-        '<table><colgroup><col style="width:16%"><col style="width:10%"><col style="width:20%"><col style="width:12%">'
-        "<col></colgroup><tr><th>Asked for</th><th>Project</th><th>Doing</th><th>State</th><th></th></tr>"
-        f"{''.join(map(_job, status.jobs))}</table>"
+        f'{problem}<table><colgroup><col style="width:16%"><col style="width:10%"><col style="width:18%">'
+        '<col style="width:16%"><col></colgroup>'
+        "<tr><th>Asked for</th><th>Project</th><th>Job</th><th>State</th><th>Result</th></tr>"
+        f"{''.join(map(_job, overview.jobs))}</table>"
     )
 
 
 def _job(job: Job) -> str:
+    state = f"{job.state}, {job.progress:.0%}" if job.state == "running" else job.state
     return (
-        f'<tr><td class="soft">{_time(job.at)}</td><td>{job.project}</td><td>{escape(job.doing)}</td>'
-        f'<td class="state {JOB_TONES.get(job.state, "soft")}">{escape(job.state)}</td><td>{_text(job.says)}</td></tr>'
+        f'<tr><td class="soft">{_time(job.queued)}</td><td>{job.project}</td>'
+        f"<td>{escape(JOB_NAMES.get(job.kind, job.kind))}</td>"
+        f'<td class="state {JOB_TONES.get(job.state, "soft")}">{escape(state)}</td><td>{_text(job.message)}</td></tr>'
     )
 
 
