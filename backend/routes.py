@@ -74,7 +74,7 @@ def routes(annotator: Annotator, problems: Problems) -> APIRouter:
     @router.post("/predict")
     def predict(request: PredictRequest) -> dict[str, Any]:
         config = parse(request.label_config)
-        if request.params.context is not None and request.params.context.result:
+        if request.params.context is not None:
             return {"results": [reply(annotator.refine(request.tasks[0], request.params.context.result, config))]}
         return {"results": [reply(one_of_many(task, config)) for task in request.tasks]}
 
