@@ -2,21 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.cache import ByteCache
+from backend.dialogues import Dialogues, Mark, Region
 from backend.labeling_config import LabelingConfig
-from backend.regions import Region, Result, read_prompt, region_id, region_on_screen, write_region
-from squeezesam_core.errors import InvalidImageError
+from backend.refinement import Corrections, Look, advance
+from backend.regions import Result, fingerprint, on_screen, read_region, read_request, region_id, write_region
+from squeezesam_core.errors import InvalidImageError, InvalidPromptError
 from squeezesam_core.fusion import PreparedImage, prepare
-from squeezesam_core.interaction import correction, first_previous, inside_box
-from squeezesam_core.prompts import Prompt
+from squeezesam_core.prompts import MAX_POINTS
 from squeezesam_core.saliency import most_salient_blob
-from squeezesam_core.segmenter import Segmentation, detect, segment
+from squeezesam_core.segmenter import detect, segment
 from squeezesam_core.session import DetectorSession, Session
+from squeezesam_core.shapes import Shape
 
 Task = Mapping[str, Any]
 
@@ -46,7 +49,7 @@ class Scene:
 
     @property
     def nbytes(self) -> int:
-        return self.prepared.pixels.nbytes + self.saliency.nbytes
+        return self.prepared.nbytes + self.saliency.nbytes
 
 
 @dataclass(frozen=True)
@@ -59,65 +62,106 @@ class Prediction:
 
 EMPTY = Prediction([], 0.0)
 
+MEMORY_BYTES = 2**26
+"""For corrections under way, and the same again for the regions on screen, decoded."""
+
 
 class Annotator:
-    """Answers Label Studio's tasks. Holds the networks and a bounded cache of photos; every answer is independent.
+    """Answers Label Studio's tasks. Holds the networks, bounded caches, and what annotators have drawn so far.
 
-    load: URL of a task's image -> (H, W, 3) uint8 RGB, upright.
+    load: URL of a task's image -> (H, W, 3) uint8 RGB, upright. Losing a cache costs time, never an answer.
     """
 
-    def __init__(self, service: Service, load: Callable[[str], NDArray[np.uint8]], cache: ByteCache[Scene]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        load: Callable[[str], NDArray[np.uint8]],
+        cache: ByteCache[Scene],
+        dialogues: Dialogues | None = None,
+    ) -> None:
         self.service = service
         self._load = load
         self._cache = cache
+        self._dialogues = dialogues or Dialogues()
+        self._memory: ByteCache[Corrections] = ByteCache(MEMORY_BYTES)
+        self._regions: ByteCache[Region] = ByteCache(MEMORY_BYTES)
 
     def pre_annotate(self, task: Task, config: LabelingConfig) -> Prediction:
-        """The whole salient object as one region with the brush's first label; empty if nothing stands out."""
+        """The whole salient object of each image as one region with the first label; empty if nothing stands out."""
+        found = [self._salient(task, one) for one in (config, *config.others)]
+        found = [prediction for prediction in found if prediction.result]
+        if not found:
+            return EMPTY
+        result = [region for prediction in found for region in prediction.result]
+        return Prediction(result, min(prediction.score for prediction in found))
+
+    def _salient(self, task: Task, config: LabelingConfig) -> Prediction:
         scene = self._scene(task, config)
         blob = most_salient_blob(scene.saliency)
         if blob is None:
             return EMPTY
-        segmentation = self._segment(scene, blob.prompt(scene.prepared.frame.image), scene.saliency)
-        label = config.brush.labels[0]
-        return _prediction(segmentation, region_id(task["id"], config, label), label, config)
+        prompt = blob.prompt(scene.prepared.frame.image)
+        segmentation = segment(self.service.segmenter, scene.prepared, prompt, scene.saliency)
+        if not segmentation.mask.any():
+            return EMPTY
+        output = config.outputs[0]
+        label = output.labels[0] if output.labels else ""
+        score = min(max(segmentation.iou, 0.0), 1.0)
+        region = Region(region_id(task["id"], output.name, label), label, output.name, Shape.of(segmentation.mask))
+        return Prediction([write_region(region, score, config)], score)
 
     def refine(self, task: Task, context: Sequence[Result], config: LabelingConfig) -> Prediction:
-        """The object that clicks or a box ask for, starting from the region on screen and keeping its id.
+        """The objects that clicks and boxes ask for, starting from the regions on screen and keeping their ids.
 
-        Without such a region, the first click or box starts from the saliency map where that agrees with it.
+        context: what Label Studio sends; after the last prompt of its kind was deleted it is empty. The prompts that it
+        leaves out are remembered (backend.dialogues), so the reply is to all that stand in the page.
         """
+        config = config.of_image(next((result.get("to_name") for result in reversed(context)), None))
         scene = self._scene(task, config)
         image = scene.prepared.frame.image
-        asked = read_prompt(task, context, config, image)
-        prompt = asked.prompt
-        edited = region_on_screen(task, asked, config, image)
-        if edited is None:
-            label = asked.label or config.brush.labels[0]
-            identifier = region_id(task["id"], config, label)
-            previous = first_previous(scene.saliency, prompt, image)
-        else:
-            shown = inside_box(edited.mask, prompt.box)
-            label, identifier, previous = edited.label, edited.id, shown.astype(np.float32)
-            prompt = correction(prompt, shown)
-        return _prediction(self._segment(scene, prompt, previous), identifier, label, config)
+        asked = read_request(task, context, config, image)
+        about = (task.get("id"), self._url(task, config))
+        dialogue = self._dialogues.follow(about, asked)
+        shown = [self._region(result, config) for result in on_screen(task, config, image)]
+        accepted = {region.id: region for region in dialogue.accepted}
+        screen = [region for region in shown if region.id not in accepted] + list(accepted.values())
+        corrections = self._corrections(about, scene, screen, dialogue.marks, config)
+        answer = tuple(one.region for one in corrections.objects if one.region.shape.area)
+        self._dialogues.answered(about, dialogue.marks, answer)
+        if not answer:
+            return EMPTY
+        score = min(one.score for one in corrections.objects)
+        return Prediction([write_region(region, score, config) for region in answer], score)
 
-    def _segment(self, scene: Scene, prompt: Prompt, previous: NDArray[np.float32] | None) -> Segmentation:
-        return segment(self.service.segmenter, scene.prepared, prompt, previous)
+    def _corrections(
+        self, about: tuple[Any, str], scene: Scene, screen: list[Region], marks: Sequence[Mark], config: LabelingConfig
+    ) -> Corrections:
+        """All marks, one after the other; those that an earlier request asked for come from memory."""
+        if len(marks) > MAX_POINTS:
+            raise InvalidPromptError(f"{len(marks)} prompts stand in the page.", f"Accept after {MAX_POINTS} at most.")
+        look = Look(self.service.segmenter, scene.prepared, scene.saliency)
+        seen = frozenset((region.id, region.label, region.control, region.shape.digest) for region in screen)
+        corrections = Corrections()
+        for count, mark in enumerate(marks, start=1):
+            key = (self.service.model_version, about, config, seen, marks[:count])
+            step = partial(advance, corrections, screen, mark, look, about[0], config)
+            corrections = self._memory.get(key, step)
+        return corrections
+
+    def _region(self, result: Result, config: LabelingConfig) -> Region:
+        return self._regions.get((config, fingerprint(result)), lambda: read_region(result, config))
 
     def _scene(self, task: Task, config: LabelingConfig) -> Scene:
+        url = self._url(task, config)
+        return self._cache.get(url, lambda: self._look(url))
+
+    def _url(self, task: Task, config: LabelingConfig) -> str:
         url = (task.get("data") or {}).get(config.data_key)
         if not isinstance(url, str) or not url:
             cause = f'Task {task.get("id")} has no image address in its field "{config.data_key}".'
             raise InvalidImageError(cause, "Import tasks with that field, or name another in the Image control.")
-        return self._cache.get(url, lambda: self._look(url))
+        return url
 
     def _look(self, url: str) -> Scene:
         image = self._load(url)
         return Scene(prepare(image, self.service.segmenter.spec), detect(self.service.detector, image))
-
-
-def _prediction(segmentation: Segmentation, identifier: str, label: str, config: LabelingConfig) -> Prediction:
-    if not segmentation.mask.any():
-        return EMPTY
-    score = min(max(segmentation.iou, 0.0), 1.0)
-    return Prediction([write_region(Region(identifier, label, segmentation.mask), score, config)], score)

@@ -88,7 +88,7 @@ def routes(
         _require_at_most(len(request.tasks), settings.max_tasks, "tasks", "SQUEEZESAM_MAX_TASKS")
         _require_at_most(len(context), settings.max_prompts, "clicks and boxes", "SQUEEZESAM_MAX_PROMPTS")
         config = parse(request.label_config)
-        if context:
+        if request.params.context is not None:
             return reply([refined(request.tasks[0], context, config)])
         return reply([one_of_many(task, config) for task in request.tasks])
 

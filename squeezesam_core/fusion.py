@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.geometry import Frame, NetworkInput, Points
+from squeezesam_core.geometry import Frame, NetworkInput, Points, Size
 from squeezesam_core.prompts import Prompt
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
@@ -21,23 +21,43 @@ DISC_RADIUS = 0.02
 CLICKS, BOX, BACKGROUND, PREVIOUS = 3, 4, 5, 6
 
 
+DETAIL_SIDE = 1536
+"""The longer side of the copy of a photo that is kept to zoom in from."""
+
+
 @dataclass(frozen=True)
 class PreparedImage:
     """A photo resized and normalised once for many prompts.
 
     pixels: (3, height, width) float32, ImageNet-normalised, network frame.
+    detail: (h, w, 3) uint8 RGB, the whole photo at no more than DETAIL_SIDE: what zoom.py cuts its views from.
     """
 
     frame: Frame
     pixels: NDArray[np.float32]
+    detail: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        return self.pixels.nbytes + self.detail.nbytes
 
 
 def prepare(image: NDArray[np.uint8], spec: NetworkInput) -> PreparedImage:
     """Resize and normalise a photo: (H, W, 3) uint8 RGB, upright."""
     frame = Frame.fit((image.shape[1], image.shape[0]), spec)
-    shrinks = image.shape[1] >= frame.network[0] and image.shape[0] >= frame.network[1]
-    resized = cv2.resize(image, frame.network, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return PreparedImage(frame, normalise(resized))
+    shrink = DETAIL_SIDE / max(frame.image)
+    detail = image
+    if shrink < 1:
+        size = (max(1, round(frame.image[0] * shrink)), max(1, round(frame.image[1] * shrink)))
+        detail = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return PreparedImage(frame, normalise(resize(detail, frame.network)), detail)
+
+
+def resize(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """(h, w, 3) -> `size` (width, height): by area where it shrinks, else bilinear."""
+    shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
 def normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:

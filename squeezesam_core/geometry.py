@@ -71,6 +71,34 @@ class Frame:
         return (points / np.asarray(self.image, np.float64)).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Window:
+    """A part of an image: x0 <= x < x1, y0 <= y < y1, in whole pixels of the image frame."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def size(self) -> Size:
+        return self.x1 - self.x0, self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        return (self.x1 - self.x0) * (self.y1 - self.y0)
+
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an (H, W) array with."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def scaled(self, of: Size, to: Size) -> "Window":
+        """The same part of the same image at another size; each edge is rounded, and no side gets empty."""
+        x, y = to[0] / of[0], to[1] / of[1]
+        x0, y0 = min(round(self.x0 * x), to[0] - 1), min(round(self.y0 * y), to[1] - 1)
+        return Window(x0, y0, max(x0 + 1, round(self.x1 * x)), max(y0 + 1, round(self.y1 * y)))
+
+
 def percent_to_image(points: Points, image: Size) -> Points:
     """percent frame -> image frame; (N, 2) float32."""
     return (points * (np.asarray(image, np.float64) / 100)).astype(np.float32)

@@ -1,6 +1,8 @@
-"""The rules that say what a prediction starts from: a saliency map, or the mask on screen."""
+"""The rules that say what a prompt edits, and what a prediction starts from: a saliency map, or the mask on screen."""
 
-from math import ceil, hypot, sqrt
+from collections.abc import Sequence
+from math import ceil, hypot, inf, sqrt
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -9,6 +11,9 @@ from numpy.typing import NDArray
 from squeezesam_core.geometry import Size
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 from squeezesam_core.saliency import section_clicks
+from squeezesam_core.shapes import Shape
+
+Pixel = TypeVar("Pixel", np.bool_, np.float32)
 
 SALIENT = 0.5
 """A map's value from which on a pixel counts as salient."""
@@ -18,6 +23,27 @@ STAND_IN_SIDE = 256
 """The longer side at which a mask is looked at for the clicks that stand for it."""
 STAND_IN_DISTANCE = 0.3
 """Those clicks keep this far from background clicks: a share of the square root of the mask's area."""
+
+NEAR = 0.5
+"""A click edits a mask up to this far outside it: a share of the square root of the mask's area (docs/labeling.md)."""
+SAME_BOX = 0.3
+"""A box edits the mask whose own bounding box has at least this IoU with it (docs/labeling.md)."""
+
+
+def edited(prompt: Point | Box, shapes: Sequence[Shape]) -> int | None:
+    """Which of the masks on screen a click or a box edits; None if it asks for a new object (issue 6, item 1).
+
+    A click edits the smallest mask that it is in, else the nearest one; a positive click farther from it than NEAR asks
+    for a new object, a background click never does. A box edits the mask that fills it best, from SAME_BOX on.
+    """
+    if isinstance(prompt, Box):
+        overlaps = [_box_iou(prompt, shape) for shape in shapes]
+        best = max(range(len(shapes)), key=overlaps.__getitem__, default=None)
+        return best if best is not None and overlaps[best] >= SAME_BOX else None
+    reach = [NEAR * sqrt(shape.area) if prompt.positive else inf for shape in shapes]
+    away = [shape.distance(prompt.x, prompt.y, within) for shape, within in zip(shapes, reach, strict=True)]
+    nearest = min(range(len(shapes)), key=lambda index: (away[index], shapes[index].area), default=None)
+    return nearest if nearest is not None and away[nearest] < inf else None
 
 
 def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: Size) -> NDArray[np.float32] | None:
@@ -67,10 +93,11 @@ def correction(prompt: Prompt, mask: NDArray[np.bool_]) -> Prompt:
     return Prompt((*kept[:room], *prompt.points), prompt.box)
 
 
-def inside_box(mask: NDArray[np.bool_], box: Box | None) -> NDArray[np.bool_]:
+def inside_box(mask: NDArray[Pixel], box: Box | None) -> NDArray[Pixel]:
     """What of a mask on screen a new box leaves: the part inside it; all of it without a box.
 
-    mask: (H, W) bool at the photo's size. A box says where the whole object is, so what lies outside is no part of it.
+    mask: (H, W) bool, or float32 in 0..1; box in pixels of it. A box says where the whole object is, so what lies
+    outside is no part of it.
     """
     if box is None:
         return mask
@@ -79,3 +106,11 @@ def inside_box(mask: NDArray[np.bool_], box: Box | None) -> NDArray[np.bool_]:
     kept = np.zeros_like(mask)
     kept[rows, columns] = mask[rows, columns]
     return kept
+
+
+def _box_iou(box: Box, shape: Shape) -> float:
+    x, y, width, height = shape.box
+    across = max(0.0, min(box.x1, x + width) - max(box.x0, x))
+    down = max(0.0, min(box.y1, y + height) - max(box.y0, y))
+    both = across * down
+    return both / ((box.x1 - box.x0) * (box.y1 - box.y0) + width * height - both)

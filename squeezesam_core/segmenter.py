@@ -2,50 +2,90 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import masks
+from squeezesam_core import masks, zoom
 from squeezesam_core.fusion import PreparedImage, fuse, prepare
+from squeezesam_core.geometry import Size, Window
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.session import DetectorSession, Session
 
 SINGLE = 0
 """The mask that answers every prompt but one ambiguous click."""
+MOST_SIDE = 1024
+"""The longer side, at most, of a mask that is handed on as the next call's `previous`."""
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """mask: (H, W) bool at the photo's size; logits: (h, w) float32 of the same mask at the network's resolution,
-    cleaned of specks and pinholes, showing the whole photo; iou: the network's own estimate of the mask's IoU, 0..1."""
+    """A mask as the network drew it.
 
-    mask: NDArray[np.bool_]
+    logits: (h, w) float32 at the network's resolution, cleaned of specks and pinholes, of what `window` shows of the
+    photo; there is no object outside of it. image: (width, height) of the photo. iou: the network's own estimate of the
+    mask's IoU, 0..1.
+    """
+
     logits: NDArray[np.float32]
+    window: Window
+    image: Size
     iou: float
 
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool at the photo's size; computed anew at each call."""
+        mask = np.zeros((self.image[1], self.image[0]), np.bool_)
+        mask[self.window.slices()] = masks.upsample(self.logits, self.window.size)
+        return mask
+
     def probabilities(self) -> NDArray[np.float32]:
-        """(h, w) float32 in 0..1: what the next call takes as `previous`."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -30, 30))), np.float32)
+        """(h, w) float32 in 0..1 of the whole photo, as fine as the logits: what the next call takes as `previous`."""
+        part: NDArray[np.float32] = np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -30, 30))), np.float32)
+        if self.window.size == self.image:
+            return part
+        finest = max(part.shape[1] / self.window.size[0], part.shape[0] / self.window.size[1])
+        scale = min(finest, MOST_SIDE / max(self.image))
+        size = (max(1, round(self.image[0] * scale)), max(1, round(self.image[1] * scale)))
+        window = self.window.scaled(self.image, size)
+        whole = np.zeros((size[1], size[0]), np.float32)
+        whole[window.slices()] = cv2.resize(part, window.size, interpolation=cv2.INTER_LINEAR)
+        return whole
 
 
 def segment(
     session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None = None
 ) -> Segmentation:
-    """The mask that a prompt asks for.
+    """The mask that a prompt asks for: a look at the whole photo, then one through a window around its answer.
 
     prepared: fusion.prepare's, made for this session's spec. previous: (h, w) float32 in 0..1 at any resolution,
     showing the whole photo: the mask to start from, or a saliency map (fusion.fuse).
     Raises InvalidPromptError (prompts.Prompt.check).
     """
-    prompt.check(prepared.frame.image)
+    image = prepared.frame.image
+    prompt.check(image)
+    logits, iou = _look(session, prepared, prompt, previous)
+    whole = Window(0, 0, *image)
+    window = zoom.window_around(logits > 0, prompt, image)
+    if window is None:
+        return Segmentation(logits, whole, image, iou)
+    near = zoom.zoom_in(prepared, window, session.spec)
+    first = zoom.part_of(Segmentation(logits, whole, image, iou).probabilities(), window, image, near.frame.network)
+    logits, iou = _look(session, near, zoom.prompt_in(prompt, window), first)
+    return Segmentation(logits, window, image, iou)
+
+
+def _look(
+    session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float32], float]:
+    """Run the network once: the cleaned logits (h, w) of the chosen mask and its predicted IoU."""
     points = prepared.frame.to_unit(prompt.coordinates())
     labels = prompt.labels()
     if len(labels) == 0:  # the network takes at least one token; -1 is SAM's padding
         points, labels = np.zeros((1, 2), np.float32), np.array([-1], np.int64)
     logits, iou = session.run(fuse(prepared, prompt, session.spec, previous), points, labels)
     chosen = choose(iou, prompt, previous is not None)
-    cleaned = masks.clean(logits[chosen], points, labels)
-    return Segmentation(masks.upsample(cleaned, prepared.frame.image), cleaned, float(np.clip(iou[chosen], 0, 1)))
+    return masks.clean(logits[chosen], points, labels), float(np.clip(iou[chosen], 0, 1))
 
 
 def choose(iou: NDArray[np.float32], prompt: Prompt, has_previous: bool) -> int:

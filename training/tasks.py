@@ -23,6 +23,9 @@ Move = Callable[[Tensor], Tensor]
 ITERATIVE_SHARE = 0.5
 """Share of the batches whose clicks are set on the network's own mask, with that mask as the previous one (RITM)."""
 MOST_ITERATIONS = 3
+REPEAT_SHARE = 0.25
+"""Share of the items that get no click on an iteration: the second look of squeezesam_core.zoom starts from the first
+look's mask with the same prompt."""
 
 
 class Task(Protocol):
@@ -83,6 +86,8 @@ class SegmentationTask:
         size = items[0].truth.shape
         masks = F.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()[:, 0].cpu().numpy()
         for item, mask in zip(items, masks, strict=True):
+            if rng.random() < REPEAT_SHARE:
+                continue
             item.prompt.add_error_click(mask > 0.5, item.truth, item.ignore)
         hard = rng.random(len(items)) < 0.3
         return [(mask > 0.5).astype(np.float32) if flat else mask for mask, flat in zip(masks, hard, strict=True)]

@@ -93,7 +93,7 @@ def test_labeling_configuration_has_every_tool() -> None:
     config = labeling_config.check(DEMO.joinpath("labeling_config.xml").read_text())
     assert config.keypoint is not None
     assert config.rectangle is not None
-    assert config.brush.labels == config.keypoint.labels == config.rectangle.labels == ("Object",)
+    assert config.outputs[0].labels == config.keypoint.labels == config.rectangle.labels == ("Object",)
 
 
 def test_photos_are_credited_small_and_one_is_rotated() -> None:

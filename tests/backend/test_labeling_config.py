@@ -18,9 +18,9 @@ def test_a_full_configuration():
     assert check(FULL) == LabelingConfig(
         "image",
         "photo",
-        Control("brush", ("Cat", "Dog")),
-        Control("kp", ("Cat", "Background")),
-        Control("box", ("Dog",)),
+        (Control("brush", ("Cat", "Dog"), "brushlabels"),),
+        Control("kp", ("Cat", "Background"), "keypointlabels"),
+        Control("box", ("Dog",), "rectanglelabels"),
     )
 
 
@@ -55,8 +55,37 @@ def test_what_is_missing_is_named_and_mended(xml, cause):
 def test_mending_keeps_labels_and_the_rest():
     mended = mend(FULL.replace("<KeyPointLabels", '<Choices name="kind" toName="image"/><KeyPointLabels', 1))
     assert '<Choices name="kind"' in mended
-    assert check(mended).brush.labels == ("Cat", "Dog")
+    assert check(mended).outputs[0].labels == ("Cat", "Dog")
 
 
 def test_mending_gives_prompts_the_labels_of_the_brush():
     assert check(mend(BRUSH)).keypoint.labels == ("Cat",)
+
+
+TWO = """<View>
+  <Image name="left" value="$a"/><Image name="plain" value="$c"/><Image name="right" value="$b"/>
+  <PolygonLabels name="poly" toName="right"><Label value="Cat"/></PolygonLabels>
+  <BrushLabels name="brush" toName="left"><Label value="Cat"/></BrushLabels>
+  <PolygonLabels name="poly2" toName="left"><Label value="Cat"/><Label value="Dog"/></PolygonLabels>
+</View>"""
+
+
+def test_two_images_and_two_outputs():
+    config = parse(TWO)
+    assert (config.image, config.data_key, [one.image for one in config.others]) == ("left", "a", ["right"])
+    assert [output.name for output in config.outputs] == ["brush", "poly2"]
+    assert config.of_image("right").data_key == "b"
+    assert config.of_image("nowhere") is config
+
+
+@pytest.mark.parametrize(("label", "name"), [("Cat", "brush"), ("Dog", "poly2"), (None, "brush"), ("Cow", None)])
+def test_the_first_output_with_the_label_answers(label, name):
+    output = parse(TWO).output(label)
+    assert (output and output.name) == name
+
+
+def test_every_image_is_mended():
+    mended = check(mend(TWO))
+    assert mended.keypoint.labels == ("Cat", "Dog")
+    assert mended.others[0].rectangle.labels == ("Cat",)
+    assert mend(TWO).count("KeyPointLabels") == 4

@@ -1,14 +1,22 @@
 import numpy as np
 import pytest
 
+from backend.dialogues import Region
 from backend.labeling_config import ConfigurationError, Control, LabelingConfig
-from backend.regions import LabelledPrompt, Region, read_prompt, region_id, region_on_screen, write_region
+from backend.regions import fingerprint, on_screen, read_region, read_request, region_id, write_region
+from squeezesam_core import masks
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError
-from squeezesam_core.prompts import Box, Point, Prompt
+from squeezesam_core.shapes import Shape
 
 IMAGE = (200, 100)
+BRUSH = Control("brush", ("Cat", "Dog"), "brushlabels")
+POLYGON = Control("poly", ("Cat",), "polygonlabels")
 CONFIG = LabelingConfig(
-    "image", "image", Control("brush", ("Cat", "Dog")), Control("kp", ("Cat",)), Control("box", ("Cat",))
+    "image",
+    "image",
+    (BRUSH, POLYGON),
+    Control("kp", ("Cat",), "keypointlabels"),
+    Control("box", ("Cat",), "rectanglelabels"),
 )
 FRAME = {"original_width": 200, "original_height": 100, "image_rotation": 0}
 
@@ -29,8 +37,8 @@ def square(x, y, size=20):
     return mask
 
 
-def brush(identifier, mask, label="Cat"):
-    return write_region(Region(identifier, label, mask), 0.5, CONFIG)
+def drawn(identifier, mask, label="Cat", control="brush"):
+    return write_region(Region(identifier, label, control, Shape.of(mask)), 0.5, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +55,10 @@ def brush(identifier, mask, label="Cat"):
     ids=["add", "remove", "no-sign", "sign-in-draft", "background-label", "corners", "other-label"],
 )
 def test_clicks(drawn, points, label):
-    task = {"drafts": [{"result": [{"id": "forgotten", "is_positive": False}, {"id": "no-sign"}]}]}
-    asked = read_prompt(task, drawn, CONFIG, IMAGE)
-    assert [(p.x, p.y, p.positive) for p in asked.prompt.points] == points
-    assert asked.label == label
+    task = {"drafts": [{"result": [keypoint(identifier="forgotten", is_positive=False), {"id": "no-sign"}]}]}
+    marks = read_request(task, drawn, CONFIG, IMAGE).marks
+    assert [(mark.drawn.x, mark.drawn.y, mark.drawn.positive) for mark in marks] == points
+    assert [mark.label for mark in marks] == [label] * len(points)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +73,15 @@ def test_clicks(drawn, points, label):
     ids=["upright", "quarter", "eighth", "full", "clipped"],
 )
 def test_rectangles_become_the_box_around_them(value, box):
-    asked = read_prompt({}, [rectangle(**value)], CONFIG, IMAGE).prompt.box
+    asked = read_request({}, [rectangle(**value)], CONFIG, IMAGE).marks[0].drawn
     assert (asked.x0, asked.y0, asked.x1, asked.y1) == pytest.approx(box, abs=1e-3)
 
 
-def test_the_last_rectangle_counts():
-    assert read_prompt({}, [rectangle(), rectangle(x=0)], CONFIG, IMAGE).prompt.box.x0 == 0
-
-
 @pytest.mark.parametrize(
-    ("drawn", "error", "cause"),
+    ("prompts", "error", "cause"),
     [
-        ([], InvalidPromptError, "neither"),
-        ([brush("b", square(0, 0))], InvalidPromptError, "neither"),
+        ([drawn("b", square(0, 0))], InvalidPromptError, "neither"),
+        ([rectangle("Background")], InvalidPromptError, "background"),
         ([keypoint(x=None)], InvalidPromptError, "not a number"),
         ([keypoint(x="left")], InvalidPromptError, "cannot be read"),
         ([keypoint(x=float("nan"))], InvalidPromptError, "not a number"),
@@ -87,106 +91,140 @@ def test_the_last_rectangle_counts():
         ([keypoint(original_width=100, original_height=200)], InvalidImageError, "100x200"),
         ([keypoint(label="Cow")], ConfigurationError, "Cow"),
     ],
-    ids=["empty", "brush-only", "null", "text", "nan", "bare", "empty-box", "turned", "other-size", "unknown-label"],
+    ids=[
+        "brush-only",
+        "background-box",
+        "null",
+        "text",
+        "nan",
+        "bare",
+        "empty-box",
+        "turned",
+        "other-size",
+        "unknown-label",
+    ],
 )
-def test_what_cannot_be_used_is_named(drawn, error, cause):
+def test_what_cannot_be_used_is_named(prompts, error, cause):
     with pytest.raises(error, match=cause):
-        read_prompt({}, drawn, CONFIG, IMAGE)
+        read_request({}, prompts, CONFIG, IMAGE)
 
 
-LEFT, RIGHT, DOG = brush("left", square(10, 10)), brush("right", square(150, 60)), brush("dog", square(100, 40), "Dog")
+def test_the_draft_tells_whose_request_it_is_and_what_is_drawn():
+    draft = {
+        "id": 5,
+        "user": "ann@example.com",
+        "updated_at": "2026-01-02T00:00:00Z",
+        "result": [
+            keypoint(identifier="k", is_positive=False),
+            rectangle(),
+            drawn("b", square(0, 0)),
+            {"from_name": "kp"},
+        ],
+    }
+    annotation = {"id": 7, "updated_at": "2026-01-01T00:00:00Z"}
+    asked = read_request({"drafts": [draft], "annotations": [annotation]}, [keypoint()], CONFIG, IMAGE)
+    assert asked.user == "ann@example.com"
+    assert [(mark.id, mark.type) for mark in asked.saved] == [("k", "keypointlabels"), ("r", "rectanglelabels")]
+    assert asked.stamp == (("drafts", "5", draft["updated_at"]), ("annotations", "7", annotation["updated_at"]))
+    assert [mark.drawn.positive for mark in asked.marks] == [False]
+
+
+def test_nothing_drawn_is_a_request_too():
+    assert read_request({"drafts": None}, [], CONFIG, IMAGE).marks == ()
+
+
+LEFT, RIGHT = drawn("left", square(10, 10)), drawn("right", square(150, 60))
 OLD = "2026-01-01T00:00:00Z"
 NEW = "2026-01-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("task", "prompt", "label", "found"),
+    ("task", "found"),
     [
-        ({}, Prompt((Point(20, 20),)), "Cat", None),
-        ({"predictions": [{"result": [LEFT]}]}, Prompt((Point(190, 90),)), "Cat", "left"),
-        ({"predictions": [{"result": [LEFT, RIGHT]}]}, Prompt((Point(160, 70),)), "Cat", "right"),
-        ({"predictions": [{"result": [LEFT, RIGHT]}]}, Prompt((Point(50, 20),)), "Cat", "left"),
-        ({"predictions": [{"result": [LEFT, RIGHT]}]}, Prompt((Point(190, 90), Point(20, 20, False))), "Cat", "right"),
-        ({"predictions": [{"result": [LEFT, RIGHT]}]}, Prompt((Point(160, 70, False),)), None, "right"),
-        ({"predictions": [{"result": [LEFT, RIGHT]}]}, Prompt(box=Box(140, 50, 180, 90)), "Cat", "right"),
-        ({"predictions": [{"result": [LEFT, DOG]}]}, Prompt((Point(20, 20),)), "Dog", "dog"),
-        ({"predictions": [{"result": [LEFT]}]}, Prompt((Point(20, 20),)), "Dog", None),
-        (
-            {"predictions": [{"result": [LEFT], "updated_at": OLD}, {"result": [RIGHT], "updated_at": NEW}]},
-            Prompt((Point(20, 20),)),
-            "Cat",
-            "right",
-        ),
-        (
-            {"predictions": [{"result": [LEFT]}], "drafts": [{"result": [RIGHT]}]},
-            Prompt((Point(20, 20),)),
-            "Cat",
-            "right",
-        ),
-        ({"predictions": [{"result": [LEFT]}], "drafts": [{"result": []}]}, Prompt((Point(20, 20),)), "Cat", None),
+        ({}, []),
+        ({"predictions": [{"result": [LEFT, RIGHT]}]}, ["left", "right"]),
+        ({"predictions": [{"result": [LEFT], "updated_at": OLD}, {"result": [RIGHT], "updated_at": NEW}]}, ["right"]),
+        ({"predictions": [{"result": [LEFT]}], "drafts": [{"result": [RIGHT]}]}, ["right"]),
+        ({"predictions": [{"result": [LEFT]}], "drafts": [{"result": []}]}, []),
         (
             {
                 "annotations": [{"result": [LEFT], "updated_at": OLD}],
                 "drafts": [{"result": [RIGHT], "updated_at": NEW}],
             },
-            Prompt((Point(20, 20),)),
-            "Cat",
-            "right",
+            ["right"],
         ),
         (
             {"predictions": [{"result": [LEFT]}], "annotations": [{"result": [], "was_cancelled": True}]},
-            Prompt((Point(20, 20),)),
-            "Cat",
-            "left",
+            ["left"],
         ),
-        ({"predictions": [{"result": [{**LEFT, "original_width": 100}]}]}, Prompt((Point(20, 20),)), "Cat", None),
-        ({"predictions": [{"result": [{**LEFT, "from_name": "x"}]}]}, Prompt((Point(20, 20),)), "Cat", None),
-        (
-            {"predictions": [{"result": [brush("none", square(0, 0, 0)), RIGHT]}]},
-            Prompt((Point(9, 9),)),
-            "Cat",
-            "right",
-        ),
+        ({"predictions": [{"result": [{**LEFT, "original_width": 100}]}]}, []),
+        ({"predictions": [{"result": [{**LEFT, "from_name": "x"}]}]}, []),
+        ({"predictions": [{"result": [{**LEFT, "to_name": "second"}]}]}, []),
+        ({"predictions": [{"result": [drawn("poly", square(0, 0), control="poly"), keypoint()]}]}, ["poly"]),
+        ({"predictions": [{"result": [None, {"value": None}, {**LEFT, "value": {"rle": []}}]}]}, []),
     ],
     ids=[
         "nothing",
-        "only-one",
-        "under",
-        "nearest",
-        "positive-decides",
-        "background-click",
-        "box",
-        "same-label",
-        "no-such-label",
-        "newest-prediction",
-        "draft-over-prediction",
-        "deleted-in-draft",
-        "newest-saved",
+        "a prediction",
+        "newest prediction",
+        "draft over prediction",
+        "deleted in draft",
+        "newest saved",
         "skipped",
-        "other-image",
-        "other-brush",
-        "empty-mask",
+        "other size",
+        "other control",
+        "other image",
+        "polygon",
+        "damaged",
     ],
 )
-def test_which_region_a_prompt_edits(task, prompt, label, found):
-    region = region_on_screen(task, LabelledPrompt(prompt, label), CONFIG, IMAGE)
-    assert (region and region.id) == found
+def test_what_is_on_screen(task, found):
+    assert [result["id"] for result in on_screen(task, CONFIG, IMAGE)] == found
 
 
-def test_a_region_keeps_its_mask_size_and_id_through_label_studio():
+@pytest.mark.parametrize("control", ["brush", "poly"])
+def test_a_region_keeps_its_mask_size_and_id_through_label_studio(control):
     mask = square(10, 10)
-    written = write_region(Region("an id", "Dog", mask), 0.5, CONFIG)
+    written = drawn("an id", mask, control=control)
     assert (written["original_width"], written["original_height"]) == IMAGE
-    assert (written["from_name"], written["to_name"], written["value"]["format"]) == ("brush", "image", "rle")
-    read = region_on_screen({"predictions": [{"result": [written]}]}, LabelledPrompt(Prompt(), None), CONFIG, IMAGE)
-    assert (read.id, read.label) == ("an id", "Dog")
-    np.testing.assert_array_equal(read.mask, mask)
+    assert (written["from_name"], written["to_name"]) == (control, "image")
+    [result] = on_screen({"predictions": [{"result": [written]}]}, CONFIG, IMAGE)
+    read = read_region(result, CONFIG)
+    assert (read.id, read.label, read.control) == ("an id", "Cat", control)
+    np.testing.assert_array_equal(read.shape.mask(), mask)
+
+
+def test_a_polygon_is_a_closed_ring_in_percent():
+    value = drawn("p", square(10, 10), control="poly")["value"]
+    assert value["closed"]
+    assert value["polygonlabels"] == ["Cat"]
+    assert sorted(map(tuple, value["points"])) == [(5, 10), (5, 30), (15, 10), (15, 30)]
+
+
+def test_a_hole_survives_a_polygon():
+    mask = square(10, 10, 60)
+    mask[30:50, 30:50] = False
+    written = drawn("p", mask, control="poly")
+    assert masks.iou(read_region(written, CONFIG).shape.mask(), mask) > 0.97
+
+
+def test_a_damaged_polygon_is_named():
+    broken = drawn("p", square(0, 0), control="poly")
+    broken["value"]["points"] = [[1, 2, 3], "x"]
+    with pytest.raises(InvalidPromptError, match="polygon p"):
+        read_region(broken, CONFIG)
+
+
+def test_a_changed_region_has_another_fingerprint():
+    same, moved, renamed = drawn("left", square(10, 10)), drawn("left", square(11, 10)), drawn("x", square(10, 10))
+    assert fingerprint(LEFT) == fingerprint(same)
+    assert len({fingerprint(region) for region in (LEFT, moved, renamed, RIGHT)}) == 4
 
 
 def test_ids_are_the_same_every_time_and_differ_between_objects():
-    assert region_id(7, CONFIG, "Cat") == region_id(7, CONFIG, "Cat")
+    assert region_id(7, "brush", "Cat") == region_id(7, "brush", "Cat")
     ids = {
-        region_id(task, CONFIG, label, index) for task in range(50) for label in ("Cat", "Dog") for index in range(3)
+        region_id(task, "brush", label, at) for task in range(50) for label in ("Cat", "Dog") for at in ("", "a", "b")
     }
     assert len(ids) == 300
     assert {len(identifier) for identifier in ids} == {20}

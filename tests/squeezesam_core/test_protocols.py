@@ -39,6 +39,12 @@ CENTRE = square(slice(32, 96), slice(32, 96))
 CORNER = square(slice(0, 20), slice(0, 20))
 
 
+@pytest.fixture(autouse=True)
+def _one_look_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protocols are about what is asked; the second look through a window (test_zoom.py) would double every call."""
+    monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Callable[..., Sample]:
     Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "photo.png")

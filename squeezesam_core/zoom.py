@@ -1,0 +1,91 @@
+"""Zooming in: a second look at the part of the photo that holds the object, at the network's full resolution.
+
+The paper's network sees the whole photo at once, so a small object gets a few of its pixels. As RITM's and FocalClick's
+inference does, the network looks again at a window around its first answer, which it starts from.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core.fusion import PreparedImage, normalise, resize
+from squeezesam_core.geometry import Frame, NetworkInput, Size, Window
+from squeezesam_core.prompts import Box, Point, Prompt
+
+MARGIN, BOX_MARGIN = 1.6, 1.4
+"""The window's sides, as multiples of those of what it is put around."""
+MOST_OF_PHOTO, MOST_OF_PHOTO_BOX = 0.4, 0.85
+"""A window that fills more of the photo than this would show little that the first look has not. A box says for certain
+where the object is; a first answer to clicks may be wrong, and a large object is seen well enough at once."""
+LEAST_ASPECT = 0.5
+"""The window's shorter side is at least this share of the longer one."""
+LEAST_SIDE = 0.08
+"""The window's sides are at least this share of the photo's."""
+
+
+def window_around(mask: NDArray[np.bool_], prompt: Prompt, image: Size) -> Window | None:
+    """The window that the second look is taken through, None where there is nothing to gain.
+
+    mask: (h, w) bool at any resolution, showing the whole photo: the first answer. It is put around the mask and the
+    positive clicks; around the box where there is one. image: (width, height) of the photo.
+    """
+    if prompt.box is not None:
+        x0, y0, x1, y1 = prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1
+    else:
+        corners = [(point.x, point.y) for point in prompt.positive]
+        x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        if width:
+            across, down = image[0] / mask.shape[1], image[1] / mask.shape[0]
+            corners += [(x * across, y * down), ((x + width) * across, (y + height) * down)]
+        if not corners:
+            return None
+        (x0, y0), (x1, y1) = np.min(corners, axis=0), np.max(corners, axis=0)
+    margin, most = (MARGIN, MOST_OF_PHOTO) if prompt.box is None else (BOX_MARGIN, MOST_OF_PHOTO_BOX)
+    width, height = (x1 - x0) * margin, (y1 - y0) * margin
+    width, height = max(width, LEAST_ASPECT * height), max(height, LEAST_ASPECT * width)
+    width, height = max(width, LEAST_SIDE * image[0], 8), max(height, LEAST_SIDE * image[1], 8)
+    (left, right), (top, bottom) = _placed((x0 + x1) / 2, width, image[0]), _placed((y0 + y1) / 2, height, image[1])
+    window = Window(left, top, right, bottom)
+    return window if window.area <= most * image[0] * image[1] else None
+
+
+def zoom_in(prepared: PreparedImage, window: Window, spec: NetworkInput) -> PreparedImage:
+    """What the network sees through a window; its image frame begins at the window's corner."""
+    detail_size = (prepared.detail.shape[1], prepared.detail.shape[0])
+    part = prepared.detail[window.scaled(prepared.frame.image, detail_size).slices()]
+    frame = Frame.fit(window.size, spec)
+    return PreparedImage(frame, normalise(resize(part, frame.network)), part)
+
+
+def prompt_in(prompt: Prompt, window: Window) -> Prompt:
+    """The prompt as seen through the window: clicks outside are left out, a box is cut off."""
+    width, height = window.size
+    points = [Point(p.x - window.x0, p.y - window.y0, p.positive) for p in prompt.points]
+    inside = tuple(p for p in points if 0 <= p.x <= width and 0 <= p.y <= height)
+    box = prompt.box
+    if box is not None:
+        box = Box(
+            max(0.0, box.x0 - window.x0),
+            max(0.0, box.y0 - window.y0),
+            min(float(width), box.x1 - window.x0),
+            min(float(height), box.y1 - window.y0),
+        )
+    return Prompt(inside, box)
+
+
+def part_of(values: NDArray[np.float32], window: Window, image: Size, size: Size) -> NDArray[np.float32]:
+    """What a map (h, w) of the whole photo shows in the window, bilinear, at `size` (width, height)."""
+    height, width = values.shape
+    across, down = width / image[0], height / image[1]
+    scale = np.array([window.size[0] / size[0] * across, window.size[1] / size[1] * down])
+    offset = (window.x0 * across, window.y0 * down) + 0.5 * scale - 0.5  # OpenCV warps between pixel centres
+    matrix = np.array([[scale[0], 0, offset[0]], [0, scale[1], offset[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _placed(centre: float, length: float, limit: int) -> tuple[int, int]:
+    """The whole pixels of an interval that is moved into 0..limit."""
+    length = min(length, limit)
+    start = min(max(centre - length / 2, 0), limit - length)
+    return round(start), min(limit, max(round(start) + 1, round(start + length)))
