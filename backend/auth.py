@@ -5,8 +5,9 @@ import binascii
 import hmac
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.replies import refusal
 
 OPEN_PATHS = frozenset({"/health"})
 
@@ -29,7 +30,7 @@ class BasicAuthMiddleware:
             await self.app(scope, receive, send)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="SqueezeSAM"'}
-        await JSONResponse({"cause": CAUSE, "remedy": REMEDY}, 401, challenge)(scope, receive, send)
+        await refusal(CAUSE, REMEDY, 401, challenge)(scope, receive, send)
 
     def _admits(self, headers: Headers) -> bool:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")

@@ -96,6 +96,40 @@ def show_configurations(
 
 
 @app.command()
+def doctor(
+    project: Annotated[int | None, typer.Option(help="Number of a project to look at too.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="The backend's address as Label Studio reaches it; default this machine's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say what is wrong with this installation, its settings, Label Studio and a project, and how to mend it.
+
+    Changes nothing. Ends with status 1 if something is wrong.
+    """
+    import json
+    from dataclasses import asdict
+
+    from backend.doctor.examination import examine
+
+    findings = []
+    for finding in examine(project, backend):
+        findings.append(finding)
+        if not as_json:
+            mark, colour = {"ok": ("✓", "green"), "doubtful": ("?", "yellow"), "wrong": ("✗", "red")}[finding.state]
+            typer.echo(f"{typer.style(mark, fg=colour)} {finding.check}: {finding.says}")
+            for line in finding.remedy.splitlines():
+                typer.echo(f"    {line}")
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"wrong": wrong, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        typer.echo("Nothing is wrong." if wrong == 0 else f"{wrong} of {len(findings)} checks found something wrong.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def bench(
     suite: Annotated[Literal["core", "http"], typer.Option(help="core: each step; http: click to reply.")] = "core",
     weights: Annotated[Path | None, typer.Option(help="Folder of the versions; default those that ship.")] = None,

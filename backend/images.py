@@ -4,10 +4,11 @@ The size is the one the page shows: EXIF orientation applied, as browsers do.
 """
 
 import io
-import ipaddress
-import socket
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 
 import httpx
@@ -15,30 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from backend.addresses import AddressPolicy, ImageFetchError, Resolve, resolve
 from backend.label_studio import KEY_REMEDY, LabelStudio
-from squeezesam_core.errors import InvalidImageError, SqueezeSAMError
+from backend.stages import stage
+from squeezesam_core.errors import InvalidImageError
 
 LOCAL_FILES = "/data/local-files/"
 LABEL_STUDIO_PATHS = (LOCAL_FILES, "/data/upload/")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
-METADATA_ADDRESSES = frozenset({"100.100.100.200", "fd00:ec2::254"})
-"""Cloud metadata services outside the link-local range 169.254.0.0/16."""
-
 MAX_REDIRECTS = 5
+FETCH_SECONDS = 60.0
+"""For the whole file: a server that sends a byte now and then must not hold a thread; Label Studio waits 100 s."""
+
 SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
-
-class ImageFetchError(SqueezeSAMError):
-    """An image that cannot be fetched."""
-
-
-Resolve = Callable[[str], Iterable[str]]
-"""Host name -> its IP addresses."""
-
-
-def resolve(host: str) -> set[str]:
-    """The addresses of a host. Raises OSError if it has none."""
-    return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What a browser or a camera writes. Pillow's other readers, of which one starts Ghostscript, are never reached."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +51,27 @@ class ImageSource:
         limits: ImageLimits,
         label_studio: LabelStudio | None = None,
         local_files_root: Path | None = None,
+        policy: AddressPolicy | None = None,
         resolve: Resolve = resolve,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
         self._client = client
         self._label_studio = label_studio
         self._root = local_files_root
+        self._policy = policy or AddressPolicy()
         self._resolve = resolve
+        self._clock = clock
 
     def load(self, url: str) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB, upright.
 
         Raises ImageFetchError if the file cannot be had, InvalidImageError if it is no image or exceeds a limit.
         """
-        return decode(self.read(url), url, self.limits)
+        with stage("fetch"):
+            data = self.read(url)
+        with stage("decode"):
+            return decode(data, url, self.limits)
 
     def read(self, url: str) -> bytes:
         """The file's bytes. Raises as `load`."""
@@ -99,13 +99,14 @@ class ImageSource:
     def _label_studio_path(self, url: httpx.URL) -> str | None:
         """Path and query if the file is Label Studio's.
 
-        Label Studio writes its own address as the browser sees it, often localhost, where from a container nothing
-        listens: its two kinds of paths on such a host are asked of LABEL_STUDIO_URL instead.
+        Label Studio writes its own address as the browser sees it (HOST), often localhost, where from a container
+        nothing listens: its two kinds of paths on such a host, and every path on LABEL_STUDIO_HOST, are asked of
+        LABEL_STUDIO_URL instead.
         """
         path = url.raw_path.decode()
         if not url.scheme:
             return path if path.startswith("/") and not url.host else None
-        if self._label_studio is not None and self._label_studio.serves(url):
+        if self._label_studio is not None and (self._label_studio.serves(url) or self._label_studio.is_shown_as(url)):
             return path
         return path if url.host in LOOPBACK_NAMES and path.startswith(LABEL_STUDIO_PATHS) else None
 
@@ -114,6 +115,8 @@ class ImageSource:
         if not path.is_relative_to(root.resolve()):
             raise ImageFetchError(f"The local file {name!r} lies outside {root}.", "Mend the task's ?d= path.")
         try:
+            if not path.is_file():  # a named pipe would block for ever
+                raise FileNotFoundError(ENOENT, "no such file")
             if path.stat().st_size > self.limits.file_bytes:
                 raise self._too_large(name)
             return path.read_bytes()
@@ -123,13 +126,17 @@ class ImageSource:
 
     def _download(self, url: httpx.URL, headers: dict[str, str]) -> bytes:
         """GET with redirects followed by hand: each hop's address is checked, and none but the first gets the key."""
+        deadline = self._clock() + FETCH_SECONDS
         for _ in range(MAX_REDIRECTS + 1):
-            self._refuse_metadata(url)
+            requests = self._requests(url, headers)
             try:
-                with self._client.stream("GET", url, headers=headers, follow_redirects=False) as response:
+                response = self._send(requests)
+                try:
                     if not response.is_redirect:
-                        return self._body(url, response)
+                        return self._body(url, response, deadline)
                     url = url.join(response.headers["location"])
+                finally:
+                    response.close()
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 cause = f"The image at {_shown(url)} cannot be fetched: {error or type(error).__name__}."
                 remedy = "Check the address from this machine; LABEL_STUDIO_URL must be reachable from this process."
@@ -139,12 +146,40 @@ class ImageSource:
             f"The image at {_shown(url)} redirects more than {MAX_REDIRECTS} times.", "Mend the task's address."
         )
 
-    def _body(self, url: httpx.URL, response: httpx.Response) -> bytes:
+    def _requests(self, url: httpx.URL, headers: dict[str, str]) -> list[httpx.Request]:
+        """Requests to the very addresses that were checked: a name may resolve to others a moment later.
+
+        Label Studio's own address is the administrator's choice and is not checked. Raises ImageFetchError.
+        """
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ImageFetchError(f"{_shown(url)} is neither http nor https.", "Mend the task's address.")
+        plain = {**headers, "Accept-Encoding": "identity"}  # a photo does not compress, a bomb does
+        if self._label_studio is not None and self._label_studio.serves(url):
+            return [self._client.build_request("GET", url, headers=plain)]
+        # Certificates are checked for the name (sni_hostname). A connection is not used again: the pool knows it by its
+        # address, and another name at that address must prove itself anew.
+        pinned = {**plain, "Host": url.netloc.decode("ascii"), "Connection": "close"}
+        extensions = {"sni_hostname": url.raw_host.decode("ascii")}
+        return [
+            self._client.build_request("GET", url.copy_with(host=address), headers=pinned, extensions=extensions)
+            for address in self._policy.admitted(url.host, self._resolve)
+        ]
+
+    def _send(self, requests: Sequence[httpx.Request]) -> httpx.Response:
+        """The reply to the first request whose address can be connected to."""
+        for request in requests[:-1]:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return self._client.send(request, stream=True, follow_redirects=False)
+        return self._client.send(requests[-1], stream=True, follow_redirects=False)
+
+    def _body(self, url: httpx.URL, response: httpx.Response, deadline: float) -> bytes:
         if response.status_code in (401, 403) and self._label_studio is not None and self._label_studio.serves(url):
             raise ImageFetchError(f"Label Studio gave {response.status_code} for {_shown(url)}.", KEY_REMEDY)
         if response.status_code in (401, 403):
             cause = f"{_shown(url)} gave {response.status_code}; only Label Studio itself is sent a key."
-            raise ImageFetchError(cause, "If this is Label Studio, set LABEL_STUDIO_URL to it; else make it public.")
+            raise ImageFetchError(
+                cause, "If this is Label Studio, set LABEL_STUDIO_URL or LABEL_STUDIO_HOST to it; else make it public."
+            )
         if not response.is_success:
             cause = f"{_shown(url)} gave {response.status_code}."
             raise ImageFetchError(cause, "Check that the file is still there.")
@@ -153,22 +188,10 @@ class ImageSource:
             body += chunk
             if len(body) > self.limits.file_bytes:
                 raise self._too_large(_shown(url))
+            if self._clock() > deadline:
+                cause = f"The image at {_shown(url)} did not arrive within {FETCH_SECONDS:.0f} s."
+                raise ImageFetchError(cause, "Check the network, or import a smaller copy.")
         return bytes(body)
-
-    def _refuse_metadata(self, url: httpx.URL) -> None:
-        """Raise if a host is link-local or a cloud's metadata service: a task must not read the machine's identity."""
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ImageFetchError(f"{_shown(url)} is neither http nor https.", "Mend the task's address.")
-        try:
-            addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in self._resolve(url.host)]
-        except OSError as error:
-            cause = f"The host {url.host} has no address: {error}."
-            raise ImageFetchError(cause, "Check the name from this machine.") from error
-        for address in addresses:
-            plain = getattr(address, "ipv4_mapped", None) or address
-            if plain.is_link_local or plain.is_multicast or str(plain) in METADATA_ADDRESSES:
-                cause = f"{url.host} is at {plain}, an address of the machine's own network."
-                raise ImageFetchError(cause, "Serve the images from an ordinary address.")
 
     def _too_large(self, name: str) -> InvalidImageError:
         return InvalidImageError(
@@ -177,9 +200,12 @@ class ImageSource:
 
 
 def decode(data: bytes, name: str, limits: ImageLimits) -> NDArray[np.uint8]:
-    """Image file -> (H, W, 3) uint8 RGB, upright; `name` is for the message. Raises InvalidImageError."""
+    """Image file -> (H, W, 3) uint8 RGB, upright; `name` is for the message. Of an animation, the first frame.
+
+    The size is read from the header and checked before anything is decoded. Raises InvalidImageError.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > limits.pixels:
                 cause = f"{name} has {image.width}x{image.height} pixels, more than {limits.pixels}."
                 raise InvalidImageError(cause, "Raise SQUEEZESAM_MAX_IMAGE_PIXELS or shrink it.")
@@ -187,9 +213,12 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> NDArray[np.uint8]:
             if upright.mode in SIXTEEN_BIT_MODES:  # Pillow's own conversion clips at 255
                 upright = Image.fromarray((np.asarray(upright).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
             return np.asarray(upright.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        remedy = "Use JPEG, PNG, WebP, TIFF or another format that Pillow reads."
-        raise InvalidImageError(f"{name} cannot be read as an image: {error}.", remedy) from error
+    except InvalidImageError:
+        raise
+    except Exception as error:  # on a damaged file Pillow's readers raise whatever their parsing stumbles over
+        reason = "it is none of the known formats" if isinstance(error, UnidentifiedImageError) else str(error)
+        remedy = f"Use {', '.join(FORMATS)}; if it should be one, the file is damaged or was cut off."
+        raise InvalidImageError(f"{name} cannot be read as an image: {reason}.", remedy) from error
 
 
 def _shown(url: httpx.URL) -> str:

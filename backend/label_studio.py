@@ -28,12 +28,19 @@ class LabelStudio:
 
     A legacy token is sent as `Token`. A personal access token is a JWT refresh token: it is exchanged for an access
     token, which is sent as `Bearer` and kept until shortly before it expires.
+    host: Label Studio's HOST, its address as browsers see it, if that is another one.
     """
 
     def __init__(
-        self, url: str, key: str | None, client: httpx.Client, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        key: str | None,
+        client: httpx.Client,
+        clock: Callable[[], float] = time.monotonic,
+        host: str | None = None,
     ) -> None:
         self.url = httpx.URL(url)
+        self._shown = None if host is None else httpx.URL(host)
         self._key = key
         self._client = client
         self._clock = clock
@@ -46,7 +53,11 @@ class LabelStudio:
 
     def serves(self, url: httpx.URL) -> bool:
         """Whether a URL has this server's scheme, host and port: only such a URL ever gets the key."""
-        return (url.scheme, url.host, _port(url)) == (self.url.scheme, self.url.host, _port(self.url))
+        return _origin(url) == _origin(self.url)
+
+    def is_shown_as(self, url: httpx.URL) -> bool:
+        """Whether a URL is at this server's HOST: it is asked at `url` instead, so no key goes there."""
+        return self._shown is not None and _origin(url) == _origin(self._shown)
 
     def headers(self) -> dict[str, str]:
         """The Authorization header; empty without a key. Raises LabelStudioError if the key is refused."""
@@ -70,6 +81,11 @@ class LabelStudio:
             said = response.text[:500]
             raise LabelStudioError(f"{method} {path} gave {response.status_code}: {said}", _remedy(response))
         return response.json() if response.content else None
+
+    def prediction(self, number: int) -> list[dict[str, Any]]:
+        """The regions ("result") of a prediction. Raises LabelStudioError."""
+        result: list[dict[str, Any]] = self.call("GET", f"/api/predictions/{number}/")["result"]
+        return result
 
     def _refresh(self, key: str) -> str:
         response = self._send("POST", "/api/token/refresh", {"refresh": key}, {})
@@ -95,6 +111,10 @@ def _remedy(response: httpx.Response) -> str:
             "addresses by default."
         )
     return "Check the address, the project's number and the rights of the key's user."
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, _port(url)
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -1,59 +1,70 @@
-"""The protocol of Label Studio's machine learning backends, and /status for people."""
+"""The protocol of Label Studio's machine learning backends, and /status and /metrics for people."""
 
 import logging
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
 
 from backend import events
 from backend.annotator import EMPTY, Annotator, Prediction
 from backend.labeling_config import LabelingConfig, check, parse
-from backend.status import Problems
+from backend.metrics import CONTENT_TYPE, Metrics
+from backend.pages import status_page
+from backend.protocol import PredictRequest, SetupRequest
+from backend.replies import NEVER_KEPT, AsciiJSONResponse
+from backend.settings import Settings
+from backend.status import Problems, Status
+from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
 
 log = logging.getLogger(__name__)
 
-SELF_CHECKS = {"int8": "passed", "fp32": "failed"}
+
+class TooMuchError(SqueezeSAMError):
+    """More tasks or prompts in one request than the settings allow."""
 
 
-class Context(BaseModel):
-    """The prompts drawn in the page."""
+def routes(
+    annotator: Annotator,
+    settings: Settings,
+    problems: Problems,
+    metrics: Metrics,
+    submissions: Submissions,
+    status: Callable[[], Status],
+) -> APIRouter:
+    """The routes. Those that compute are plain functions, so they run on threads; the others answer at once.
 
-    result: list[dict[str, Any]] = []
-
-
-class PredictParams(BaseModel):
-    context: Context | None = None
-
-
-class PredictRequest(BaseModel):
-    """What Label Studio posts; fields that are not used are ignored."""
-
-    tasks: list[dict[str, Any]] = Field(min_length=1)
-    label_config: str
-    params: PredictParams = PredictParams()
-
-
-class SetupRequest(BaseModel):
-    label_config: str = Field(alias="schema")
-
-
-def routes(annotator: Annotator, problems: Problems) -> APIRouter:
-    """The routes. Those that compute are plain functions, so they run on threads; the others answer at once."""
+    status: reads the status; it may ask the queue, so it too runs on a thread.
+    """
     router = APIRouter()
+    apart = CapacityLimiter(1)  # predictions that take all threads must not silence the status
     version = annotator.service.model_version
 
-    def reply(prediction: Prediction) -> dict[str, Any]:
-        return {"result": prediction.result, "score": prediction.score, "model_version": version}
+    def reply(predictions: Sequence[Prediction]) -> AsciiJSONResponse:
+        fields = [{"result": p.result, "score": p.score, "model_version": version} for p in predictions]
+        return AsciiJSONResponse({"results": fields})
 
-    def one_of_many(task: dict[str, Any], config: LabelingConfig) -> Prediction:
+    def one_of_many(task: Any, config: LabelingConfig) -> Prediction:
         """Label Studio drops a whole batch unless each task has a result: a task that fails has an empty one."""
+        started = time.perf_counter()
         try:
-            return annotator.pre_annotate(task, config)
+            prediction = annotator.pre_annotate(task, config)
         except Exception as error:  # a bug in one task must not cost the others
             problems.record(f"Pre-annotating task {task.get('id')}", error)
             return EMPTY
+        metrics.predicted("photo", time.perf_counter() - started)
+        return prediction
+
+    def refined(task: Any, context: Sequence[Any], config: LabelingConfig) -> Prediction:
+        started = time.perf_counter()
+        submissions.clicks.prompted(task["id"], context)
+        prediction = annotator.refine(task, context, config)
+        metrics.predicted("click", time.perf_counter() - started)
+        return prediction
 
     @router.get("/health")
     async def health() -> dict[str, str]:
@@ -72,31 +83,43 @@ def routes(annotator: Annotator, problems: Problems) -> APIRouter:
         return {"versions": [version]}
 
     @router.post("/predict")
-    def predict(request: PredictRequest) -> dict[str, Any]:
+    def predict(request: PredictRequest) -> Response:
+        context = [] if request.params.context is None else request.params.context.result
+        _require_at_most(len(request.tasks), settings.max_tasks, "tasks", "SQUEEZESAM_MAX_TASKS")
+        _require_at_most(len(context), settings.max_prompts, "clicks and boxes", "SQUEEZESAM_MAX_PROMPTS")
         config = parse(request.label_config)
         if request.params.context is not None:
-            return {"results": [reply(annotator.refine(request.tasks[0], request.params.context.result, config))]}
-        return {"results": [reply(one_of_many(task, config)) for task in request.tasks]}
+            return reply([refined(request.tasks[0], context, config)])
+        return reply([one_of_many(task, config) for task in request.tasks])
 
     @router.post("/webhook")
-    async def webhook(body: dict[str, Any]) -> dict[str, str]:
+    async def webhook(body: dict[str, Any]) -> Response:
         event = events.parse(body)
         log.info("Event %s", event)
-        return {"action": event.action}
+        submissions.received(body)
+        return AsciiJSONResponse({"action": event.action})
 
     @router.get("/status")
-    async def status() -> dict[str, Any]:
-        service = annotator.service
-        return {
-            "model_version": version,
-            "segmenter": _network(service.segmenter_precision),
-            "detector": _network(service.detector_precision),
-            "problems": problems.latest_first(),
-        }
+    async def status_for_people(request: Request) -> Response:
+        """A page for a browser, JSON for everybody else."""
+        now = await to_thread.run_sync(status, limiter=apart)
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(status_page.render(now), headers=NEVER_KEPT | status_page.HEADERS)
+        return AsciiJSONResponse(now.as_json(), headers=NEVER_KEPT)
+
+    @router.get("/status.json")
+    async def status_for_programs() -> Response:
+        return AsciiJSONResponse((await to_thread.run_sync(status, limiter=apart)).as_json(), headers=NEVER_KEPT)
+
+    @router.get("/metrics")
+    async def metrics_for_prometheus() -> Response:
+        body = await to_thread.run_sync(metrics.render, limiter=apart)
+        return Response(body, headers=NEVER_KEPT, media_type=CONTENT_TYPE)
 
     return router
 
 
-def _network(precision: str) -> dict[str, str]:
-    """int8 serves only after its self-check, fp32 where that failed; squeezesam_core.ort_session logs the details."""
-    return {"precision": precision, "self_check": SELF_CHECKS.get(precision, "none")}
+def _require_at_most(count: int, most: int, what: str, variable: str) -> None:
+    if count > most:
+        remedy = f"Select fewer, or raise {variable}; `squeezesam preannotate` takes a project of any size."
+        raise TooMuchError(f"The request holds {count} {what}, more than {most}.", remedy)

@@ -1,11 +1,15 @@
 """Every environment variable of the backend, documented once; docs/backend.md prints this table and a test compares."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from squeezesam_core.errors import SqueezeSAMError
+
+MOST_PIXELS = 178_956_970
+"""Above, Pillow itself refuses an image as a decompression bomb."""
 
 
 class SettingsError(SqueezeSAMError):
@@ -35,6 +39,17 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("LABEL_STUDIO_API_KEY"),
         description="Legacy token or personal access token, from Account & Settings in Label Studio.",
     )
+    label_studio_host: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("LABEL_STUDIO_HOST"),
+        description="Label Studio's HOST, its address in the browser, if it differs from LABEL_STUDIO_URL: "
+        "what tasks name there is read from LABEL_STUDIO_URL.",
+    )
+    private_image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts, addresses and networks that may be private and yet hold images, separated by commas "
+        "(`minio,10.1.0.0/16`); Label Studio's own need not be named.",
+    )
     local_files_root: Path | None = Field(
         default=None,
         description="Folder that is Label Studio's LOCAL_FILES_DOCUMENT_ROOT; "
@@ -53,10 +68,19 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=4, ge=1, description="Predictions computed at once; further requests wait.")
     max_body_bytes: int = Field(default=32 * 2**20, gt=0, description="Largest request accepted, in bytes.")
     max_image_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest image file read, in bytes.")
-    max_image_pixels: int = Field(default=80_000_000, gt=0, description="Largest image decoded, in pixels.")
+    max_image_pixels: int = Field(
+        default=80_000_000, gt=0, le=MOST_PIXELS, description="Largest image decoded, in pixels."
+    )
+    max_tasks: int = Field(default=1000, gt=0, description="Most tasks of one request.")
+    max_prompts: int = Field(default=500, gt=0, description="Most clicks and boxes of one request.")
     cache_bytes: int = Field(
         default=256 * 2**20, ge=0, description="Memory for prepared images and saliency maps, in bytes."
     )
+
+    @field_validator("private_image_hosts", mode="before")
+    @classmethod
+    def _by_commas(cls, value: object) -> object:
+        return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _user_and_password(self) -> "Settings":
@@ -87,6 +111,6 @@ def environment_table() -> str:
     """The settings as a Markdown table: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         rows.append(f"| `{environment_variable(name)}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

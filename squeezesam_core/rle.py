@@ -64,7 +64,7 @@ def decode(rle: Sequence[int], size: Size) -> NDArray[np.bool_]:
     """
     width, height = size
     try:
-        data = bytes(rle)
+        data = bytes(list(rle))  # of a number, bytes() would make that many zeros
     except (TypeError, ValueError) as error:
         raise _invalid("it is no list of bytes") from error
     bits = _Bits(data)

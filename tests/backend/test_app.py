@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import subprocess
 import sys
@@ -137,18 +138,28 @@ def test_failures_reach_reply_log_and_status(client, photos, caplog, json, statu
         ("GET", "/nowhere", None, 404),
         ("POST", "/versions", None, 405),
         ("POST", "/predict", "x" * 2000, 413),
-        ("POST", "/predict", iter([b"{}"]), 411),
+        ("POST", "/predict", [b"x" * 600] * 2, 413),
+        ("POST", "/predict", [b"{}"], 422),
+        ("POST", "/predict", "[" * 900, 422),
+        ("POST", "/webhook", '{"action": "\\ud800", "project": {"id": 1}}', 422),
+        ("GET", "/" + "a" * 3000, None, 414),
     ],
-    ids=["not-json", "no-tasks", "not-an-event", "no-route", "no-method", "too-large", "no-length"],
+    ids=[
+        *("not-json", "no-tasks", "not-an-event", "no-route", "no-method", "too-large", "too-large-in-chunks"),
+        *("in-chunks", "nested", "half-a-surrogate-pair", "long-address"),
+    ],
 )
 def test_every_error_has_cause_remedy_and_request_id(client, method, path, content, status):
-    response = client(max_body_bytes=1000).request(method, path, content=content)
+    chunks = iter(content) if isinstance(content, list) else content
+    response = client(max_body_bytes=1000).request(method, path, content=chunks)
     assert response.status_code == status
     assert set(response.json()) == {"cause", "remedy"}
     assert len(response.headers["x-request-id"]) == 16
 
 
-@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook", "/versions", "/status", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/setup", "/predict", "/webhook", "/versions", "/status", "/status.json", "/metrics", "/openapi.json"]
+)
 @pytest.mark.parametrize(
     "header",
     [None, "Basic", "Basic !!!", "Bearer abc", basic_authorization("us", "wrong"), basic_authorization("us", "")],
@@ -168,10 +179,101 @@ def test_the_right_password_is_let_in(client):
     assert app.get("/versions", headers={"Authorization": basic_authorization("us", "pässword")}).status_code == 200
 
 
-def test_status_tells_what_serves(client):
-    status = client().get("/status").json()
-    assert status["model_version"] == VERSION
-    assert status["segmenter"] == {"precision": "int8", "self_check": "passed"}
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/status", "*/*"), ("/status", "application/json"), ("/status.json", "text/html")]
+)
+def test_status_tells_programs_what_serves(client, path, accept):
+    response = client().get(path, headers={"Accept": accept})
+    assert response.json()["model_version"] == VERSION
+    assert response.json()["segmenter"] == {"precision": "int8", "self_check": "passed"}
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_status_is_a_page_for_browsers(client):
+    response = client().get("/status", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert VERSION in response.text
+
+
+def test_metrics_tell_of_a_click(client, photos):
+    photos["a"] = (80, 60)
+    app = client()
+    app.post("/predict", json=body(task(), context=click()))
+    app.get("/nowhere/7")
+    found = app.get("/metrics").text
+    assert 'squeezesam_requests_total{outcome="ok",route="/predict"} 1.0' in found
+    assert 'squeezesam_requests_total{outcome="refused",route="other"} 1.0' in found
+    assert 'squeezesam_prediction_seconds_count{kind="click"} 1.0' in found
+
+
+@pytest.mark.parametrize(
+    ("json", "variable"),
+    [
+        (body(task(1), task(2), task(3)), "SQUEEZESAM_MAX_TASKS"),
+        (body(task(), context={"result": click()["result"] * 3}), "SQUEEZESAM_MAX_PROMPTS"),
+    ],
+    ids=["tasks", "prompts"],
+)
+def test_more_than_the_settings_allow_is_refused(client, photos, json, variable):
+    photos["a"] = (80, 60)
+    response = client(max_tasks=2, max_prompts=2).post("/predict", json=json)
+    assert response.status_code == 422
+    assert variable in response.json()["remedy"]
+
+
+def test_long_headers_are_refused(client):
+    assert client().get("/versions", headers={"X-Long": "a" * 20_000}).status_code == 431
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "1" * 40])
+def test_a_wrong_length_is_refused(client, length):
+    response = client().post("/predict", content=b"{}", headers={"Content-Length": length})
+    assert response.status_code in (400, 413)
+
+
+def test_a_slow_body_is_given_up(annotator, monkeypatch):
+    monkeypatch.setattr("backend.middleware.BODY_SECONDS", 0.05)
+    sent = []
+
+    async def never():
+        await asyncio.sleep(10)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "raw_path": b"/predict",
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(web_app(Settings(), annotator)(scope, never, send))
+    assert sent[0]["status"] == 408
+
+
+def test_a_line_break_in_the_address_forges_no_log_line(client, caplog):
+    caplog.set_level(logging.INFO)
+    client().get("/a%0aFORGED")
+    assert not any("\n" in message for message in caplog.messages if "FORGED" in message)
+
+
+def test_status_answers_while_predictions_take_all_threads(service):
+    release = threading.Event()
+
+    def slow(url):
+        release.wait(10)
+        return np.zeros((60, 80, 3), np.uint8)
+
+    app = web_app(Settings(concurrency=1), Annotator(service, slow, ByteCache(2**24)))
+    with TestClient(app) as client, ThreadPoolExecutor(1) as pool:
+        prediction = pool.submit(client.post, "/predict", json=body(task()))
+        assert client.get("/status").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        release.set()
+        assert prediction.result().status_code == 200
 
 
 def test_log_lines_carry_the_request_id(client, caplog):

@@ -1,0 +1,1 @@
+"""Pages for people, self-contained: no scripts, nothing loaded from elsewhere."""

@@ -1,0 +1,95 @@
+"""The bodies that Label Studio sends, checked as far as the code relies on them; what is not used passes unseen.
+
+They stay plain dictionaries: a task holds every mask of its photo as long lists of numbers, which nobody wants copied.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Labels = list[str] | None
+Id = Annotated[int, Field(ge=0, lt=2**63)] | str
+
+
+class Value(TypedDict, total=False):
+    """A region's form and labels; positions and sizes in percent of the image."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    x: Finite
+    y: Finite
+    width: Finite
+    height: Finite
+    rotation: Finite | None
+    points: list[tuple[Finite, Finite]]
+    rle: list[int] | None
+    brushlabels: Labels
+    keypointlabels: Labels
+    polygonlabels: Labels
+    rectanglelabels: Labels
+
+
+class Result(TypedDict, total=False):
+    """A region, or a relation or choice, which have no id or no value."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    id: str | int
+    type: str
+    from_name: str
+    original_width: int
+    original_height: int
+    image_rotation: Finite | None
+    is_positive: bool | None
+    value: Value | None
+
+
+class Results(TypedDict, total=False):
+    """An annotation, draft or prediction."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    result: list[Result] | None
+    updated_at: str | None
+    was_cancelled: bool | None
+
+
+class _Task(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    id: Id
+
+
+class Task(_Task, total=False):
+    """A photo to label and all that was labelled on it."""
+
+    data: dict[str, Any] | None
+    annotations: list[Results] | None
+    drafts: list[Results] | None
+    predictions: list[Results] | None
+
+
+class Context(BaseModel):
+    """The prompts drawn in the page."""
+
+    result: list[Result] = []
+
+
+class PredictParams(BaseModel):
+    context: Context | None = None
+
+
+class PredictRequest(BaseModel):
+    """What Label Studio posts for predictions."""
+
+    tasks: list[Task] = Field(min_length=1)
+    label_config: str
+    params: PredictParams = PredictParams()
+
+
+class SetupRequest(BaseModel):
+    """What Label Studio posts when it looks whether the backend is there."""
+
+    label_config: str = Field(alias="schema")

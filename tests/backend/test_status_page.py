@@ -1,0 +1,161 @@
+"""The page at /status: what it says, and how it looks in a real browser."""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from backend.app import web_app
+from backend.history import History
+from backend.pages import status_page
+from backend.pages.plots import Bar, Series, histogram, line_plot
+from backend.settings import Settings
+from backend.status import NoQueue, Problem, Status
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+REPOSITORY = Path(__file__).parents[2]
+SCREENSHOTS = Path(os.environ.get("SQUEEZESAM_SCREENSHOTS", REPOSITORY / "out" / "screenshots"))
+
+
+@dataclass(frozen=True)
+class Record:
+    kind: str = "preannotate"
+    project: int = 3
+    state: str = "running"
+    queued: str = "2026-11-25T20:02:51+00:00"
+    started: str | None = None
+    ended: str | None = None
+    progress: float = 0.41
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    queue: str = "on"
+    jobs: Sequence[Record] = ()
+
+
+@pytest.fixture
+def quiet(service):
+    return Status(service, time.monotonic(), History(), [], NoQueue(), None)
+
+
+def test_a_fresh_start_says_how_figures_come_about(quiet):
+    page = status_page.render(quiet)
+    for sentence in (
+        status_page.NO_CLICK,
+        status_page.NO_IOU,
+        status_page.NO_MASK,
+        status_page.NO_PROBLEM,
+        status_page.NO_QUEUE,
+        "LABEL_STUDIO_URL is not set",
+    ):
+        assert sentence in page
+
+
+@pytest.mark.parametrize(
+    ("precision", "says"),
+    [("int8", "passed"), ("fp32", "serves, slower than it could"), ("as given", "none")],
+    ids=["int8", "fp32", "by-path"],
+)
+def test_the_self_check_is_shown(quiet, precision, says):
+    assert says in status_page.render(replace(quiet, service=replace(quiet.service, segmenter_precision=precision)))
+
+
+@pytest.mark.parametrize(
+    ("overview", "says"),
+    [
+        (Overview("off: REDIS_URL is not set"), status_page.NO_QUEUE),
+        (Overview("Redis does not answer. Start it."), "Redis does not answer. Start it."),
+        (Overview(), status_page.NO_JOB),
+        (Overview(jobs=[Record()]), "running, 41%"),
+        (Overview(jobs=[Record(state="failed", message="No key.")]), "No key."),
+    ],
+    ids=["off", "down", "empty", "running", "failed"],
+)
+def test_jobs_or_why_there_are_none(quiet, overview, says):
+    assert says in status_page.render(replace(quiet, overview=overview))
+
+
+def test_nothing_that_a_request_says_becomes_markup(quiet):
+    evil = "<script>alert(1)</script>\n</pre><img src=x onerror=alert(1)>"
+    problem = Problem("2026-11-25T20:02:51+00:00", evil, evil, evil, evil)
+    page = status_page.render(replace(quiet, problems=[problem], overview=Overview(jobs=[Record(message=evil)])))
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_every_mask_is_in_one_bar(quiet):
+    quiet.history.ious.extend([0.0, 0.5, 0.949, 0.95, 0.99, 1.0])
+    quiet.history.clicks_per_mask.extend([0.0, 0.5, 1.5, 30.0])
+    page = status_page.render(quiet)
+    assert "IoU 0.99 to 1: 2 of 6 masks" in page
+    assert "IoU 0.9 to 0.95: 1 of 6 masks" in page
+    assert "6 or more: 1 of 4 masks" in page
+    assert ">67%<" in page  # 4 of 6 are below 0.99
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"),
+    [(0.0, ["0"]), (93, ["0", "50", "100"]), (105, ["0", "50", "150"]), (275, ["0", "100", "300"]), (4200, ["2000"])],
+    ids=str,
+)
+def test_axes_have_round_ticks_and_hold_every_value(highest, ticks):
+    plot = line_plot([Series("median", "first", [(0.0, highest)])], "ms")
+    assert all(f">{tick}</text>" in plot for tick in ticks)
+    assert 'cy="-' not in plot
+
+
+def test_minutes_without_a_click_are_a_gap():
+    plot = line_plot([Series("median", "first", [(9.0, 1.0), (8.0, 1.0), (3.0, 1.0), (2.0, 1.0)])], "ms")
+    assert plot.count("<polyline") == 2
+
+
+def test_counts_of_one_have_whole_ticks():
+    assert ">0.5<" not in histogram([Bar("a", 1, ""), Bar("b", 0, "")], "masks")
+
+
+@pytest.fixture
+def address(annotator, photos):
+    """The app on a port of its own, after a click, a failure and a comparison."""
+    app = web_app(Settings(), annotator, jobs=lambda: Overview(jobs=[Record(), Record(state="finished", progress=1)]))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.browser
+def test_the_page_in_a_browser(address):
+    playwright = pytest.importorskip("playwright.sync_api")
+    config = '<View><Image name="i" value="$image"/></View>'
+    httpx.post(f"{address}/setup", json={"schema": config})
+    [problem] = httpx.get(f"{address}/status.json").json()["problems"]
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+            asked, said = [], []
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            page.on("console", lambda message, said=said: said.append(message.text))
+            page.goto(f"{address}/status")
+            page.get_by_text("Show it").click()
+            assert page.get_by_text('smart="true" smartOnly="true"').first.is_visible()
+            assert page.get_by_text(problem["request"]).is_visible()
+            assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+            background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+            assert (sum(map(int, background[4:-1].split(","))) > 380) == (scheme == "light")
+            assert (asked, said) == ([f"{address}/status"], [])
+            page.screenshot(path=SCREENSHOTS / f"status-{scheme}.png", full_page=True)
+        browser.close()
