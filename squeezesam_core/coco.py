@@ -27,7 +27,7 @@ from squeezesam_core.records import (
 
 Identifier = int | str
 
-KEPT = ("id", "image_id", "iscrowd", "segmentation", "teacher", "score")
+KEPT = ("id", "image_id", "category_id", "iscrowd", "bbox", "segmentation", "teacher")
 """What is read of an annotation."""
 
 
@@ -58,7 +58,7 @@ class CocoAnnotation:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """One image record; name: file_name, or the last part of coco_url (LVIS); size: (width, height)."""
+    """One image record; name: file_name, or the end of coco_url (LVIS: "train2017/NAME.jpg"); size: (width, height)."""
 
     identifier: Identifier
     name: str
@@ -106,19 +106,8 @@ def to_samples(
 
 def index_coco(path: Path, report: Report) -> CocoFile:
     """Raises InvalidDatasetError if the file is no instances file."""
-    images, records = _load(path)
-    listed: dict[Identifier, CocoImage] = {}
-    for position, record in enumerate(images):
-        try:
-            image = _image(record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            report(InvalidRecordError(Problem.MALFORMED, path, f"images[{position}]", f"it is no image ({error!r})"))
-            continue
-        if image.identifier in listed:
-            detail = "another image has this id"
-            report(InvalidRecordError(Problem.DUPLICATE, path, f"image {image.identifier}", detail))
-        else:
-            listed[image.identifier] = image
+    images, records = load(path)
+    listed = index_images(path, images, report)
     found: dict[Identifier, list[CocoAnnotation]] = {identifier: [] for identifier in listed}
     for position, record in enumerate(records):
         try:
@@ -131,7 +120,11 @@ def index_coco(path: Path, report: Report) -> CocoFile:
     return CocoFile(path, listed, found)
 
 
-def _load(path: Path) -> tuple[list[Any], list[Any]]:
+def load(path: Path) -> tuple[list[Any], list[Any]]:
+    """A file's image and annotation records, of these only what is in KEPT if they have an outline.
+
+    Raises InvalidDatasetError if the file is no instances file.
+    """
     try:
         document = json.loads(path.read_bytes(), object_hook=_pack)
         images, annotations = document["images"], document["annotations"]
@@ -144,6 +137,23 @@ def _load(path: Path) -> tuple[list[Any], list[Any]]:
             f"{path} is not a COCO instances file ({error!r}).", "It needs images and annotations."
         ) from error
     return images, annotations
+
+
+def index_images(path: Path, records: list[Any], report: Report) -> dict[Identifier, CocoImage]:
+    """Image records by id; bad ones are reported and left out."""
+    listed: dict[Identifier, CocoImage] = {}
+    for position, record in enumerate(records):
+        try:
+            image = _image(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            report(InvalidRecordError(Problem.MALFORMED, path, f"images[{position}]", f"it is no image ({error!r})"))
+            continue
+        if image.identifier in listed:
+            detail = "another image has this id"
+            report(InvalidRecordError(Problem.DUPLICATE, path, f"image {image.identifier}", detail))
+        else:
+            listed[image.identifier] = image
+    return listed
 
 
 def _pack(record: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +172,7 @@ def _pack(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image(record: Any) -> CocoImage:
-    name = record.get("file_name") or record["coco_url"].rpartition("/")[2]
+    name = record.get("file_name") or "/".join(record["coco_url"].split("/")[-2:])
     size = (int(record["width"]), int(record["height"]))
     check_size(size)
     return CocoImage(record["id"], str(name), size)

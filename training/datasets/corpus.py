@@ -23,7 +23,7 @@ from squeezesam_core.records import (
 from training.datasets.check import check_fits
 from training.datasets.problems import Tally
 from training.datasets.sources import Source, parse, photo_folder, read_source
-from training.datasets.teacher import MapMask, is_sure, read_map
+from training.datasets.teacher import MapMask, find_map, is_sure, read_map
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
     except InvalidDatasetError as error:
         raise InvalidDatasetError(f"Source {name}: {error.cause}", error.remedy) from error
     for path in dict.fromkeys([*others, *masks]):
-        map_path = _map_of(path, source.maps)
+        map_path = find_map(path, source.maps)
         if path not in masks and map_path is None:
             continue
         try:
@@ -122,16 +122,6 @@ def _fitting(masks: tuple[MaskReference, ...], photo: Path, size: Size, report: 
 
 def _taught(map_path: Path | None, size: Size) -> tuple[MaskReference, ...]:
     return () if map_path is None or not is_sure(read_map(map_path)) else (MapMask(map_path, size),)
-
-
-def _map_of(photo: Path, maps: Path | None) -> Path | None:
-    if maps is None:
-        return None
-    for suffix in (".webp", ".png"):
-        candidate = maps / (photo.stem + suffix)
-        if candidate.exists():
-            return candidate
-    return None
 
 
 def _ignore(_: InvalidRecordError) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from squeezesam_core import coco_masks, rle
 from squeezesam_core.errors import InvalidDatasetError
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Points, Size, percent_to_image
 from squeezesam_core.records import (
     IMAGE_SUFFIXES,
     BadMaskError,
@@ -68,7 +68,7 @@ class PolygonRegion:
 
     source: Path
     record: str
-    points: np.ndarray[Any, np.dtype[np.float64]]
+    points: Points
     size: Size
 
     @property
@@ -78,7 +78,7 @@ class PolygonRegion:
     def decode(self) -> Mask:
         """Raises InvalidRecordError."""
         try:
-            pixels = self.points * (np.asarray(self.size) / 100)
+            pixels = percent_to_image(self.points, self.size)
             mask = coco_masks.decode([pixels.ravel()], self.size)
         except BadMaskError as error:
             raise error.of(self.source, self.record) from error
@@ -190,8 +190,8 @@ def _rle(value: Mapping[str, Any]) -> bytes:
     return value["rle"]
 
 
-def _points(value: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    points = np.asarray(value["points"], np.float64).reshape(-1, 2)
+def _points(value: Mapping[str, Any]) -> Points:
+    points = np.asarray(value["points"], np.float32).reshape(-1, 2)
     if len(points) < coco_masks.POINTS:
         raise BadMaskError(Problem.SHORT_POLYGON, f"it has {len(points)} points")
     return points

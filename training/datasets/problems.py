@@ -21,6 +21,10 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append(error)
 
+    def examples(self) -> list[InvalidRecordError]:
+        """The first ones of each cause, the most frequent cause first."""
+        return [error for problem, _ in self.counts.most_common() for error in self._examples[problem]]
+
     def log(self, logger: logging.Logger, name: str) -> None:
         """One warning for each cause."""
         for problem, count in self.counts.most_common():

@@ -36,6 +36,17 @@ class MapMask:
         return Mask(saliency > SURE[1], (saliency >= SURE[0]) & (saliency <= SURE[1]))
 
 
+def find_map(photo: Path, maps: Path | None) -> Path | None:
+    """The map of a photo in a folder of maps, by its name."""
+    if maps is None:
+        return None
+    for suffix in (".webp", ".png"):
+        candidate = maps / (photo.stem + suffix)
+        if candidate.exists():
+            return candidate
+    return None
+
+
 def read_map(path: Path) -> NDArray[np.float32]:
     """(h, w) float32 in 0..1, at the map's own size. Raises InvalidRecordError if it cannot be read."""
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
