@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,12 @@ app = typer.Typer(no_args_is_help=True, help="Check data sets, and let teachers 
 teach = typer.Typer(no_args_is_help=True, help="Masks and maps by other networks, checked before they are learnt from.")
 app.add_typer(teach, name="teach")
 
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A data set, in any layout of docs/data.md.")]
+KindOf = Annotated[
+    str | None, typer.Option("--kind", help="folder, coco, lvis, sa1b or label-studio; default by content.")
+]
+Annotations = Annotated[Path | None, typer.Option(help="The annotation file, if it is not in DIR.")]
+Coco = Annotated[Path | None, typer.Option(help="The COCO file that LVIS's masks are merged over.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Images = Annotated[Path | None, typer.Option(help="Folder of the photos; default DIR/images, or DIR itself.")]
 Threads = Annotated[int, typer.Option(help="CPU threads; more than the free cores make it slower.")]
@@ -31,13 +37,11 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many photo
 
 @app.command()
 def check(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A data set, in any layout of docs/data.md.")],
-    kind: Annotated[
-        str | None, typer.Option(help="folder, coco, lvis, sa1b or label-studio; default by its content.")
-    ] = None,
+    directory: Directory,
+    kind: KindOf = None,
     images: Images = None,
-    annotations: Annotated[Path | None, typer.Option(help="The annotation file, if it is not in DIR.")] = None,
-    coco: Annotated[Path | None, typer.Option(help="The COCO file that LVIS's masks are merged over.")] = None,
+    annotations: Annotations = None,
+    coco: Coco = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every photo and mask; name the file and record of what is wrong. Exit code 1 if anything is."""
@@ -47,8 +51,7 @@ def check(
     from training.datasets import sources
     from training.datasets.check import check_source
 
-    named = {"directory": directory, "kind": kind, "images": images, "annotations": annotations, "coco": coco}
-    source = sources.parse({key: value for key, value in named.items() if value is not None})
+    source = sources.parse(_named(directory, kind, images, annotations, coco))
     console = Console(stderr=True)
     findings = check_source(source, lambda samples: track(samples, "checking", console=console, disable=as_json))
     if as_json:
@@ -60,6 +63,32 @@ def check(
         typer.echo(f"{findings.photos} photos, {findings.masks} masks: {wrong}.")
     if findings.errors:
         raise typer.Exit(1)
+
+
+@app.command()
+def sheet(
+    directory: Directory,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, a PNG.")],
+    count: Annotated[int, typer.Option(min=1, help="Photos on the picture.")] = 24,
+    seed: Annotated[int, typer.Option(help="Which photos: the same seed gives the same ones.")] = 0,
+    kind: KindOf = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    coco: Coco = None,
+) -> None:
+    """Photos drawn at random with their masks, to be looked at before they are learnt from."""
+    import cv2
+
+    from training.datasets import sources
+    from training.datasets.problems import Tally
+    from training.datasets.sheet import draw_sheet
+    from training.datasets.teach import replace_file
+
+    source = sources.parse(_named(directory, kind, images, annotations, coco))
+    picture = draw_sheet(list(sources.read_source(source, Tally())), count, seed)
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    replace_file(out, encoded.tobytes())
+    typer.echo(f"Wrote {out}.")
 
 
 @app.command()
@@ -109,8 +138,8 @@ def teach_boxes(
     from itertools import islice
 
     import torch
-    from squeezesam_core.evaluation.peers.mobilesam import MobileSam
 
+    from squeezesam_core.evaluation.peers.mobilesam import MobileSam
     from squeezesam_core.records import PhotoFolder
     from training.datasets import sources
     from training.datasets.boxes import read_boxes
@@ -155,6 +184,14 @@ def teach_maps(
     photos = list(islice(PhotoFolder(images, tally), limit))
     lessons = run(lambda image: detect(session, image), photos, out, tally)
     _finish(_last(lessons, len(photos), as_json), tally, out, as_json)
+
+
+def _named(
+    directory: Path, kind: str | None, images: Path | None, annotations: Path | None, coco: Path | None
+) -> dict[str, Any]:
+    """The options as a recipe's source has them."""
+    named = {"directory": directory, "kind": kind, "images": images, "annotations": annotations, "coco": coco}
+    return {key: value for key, value in named.items() if value is not None}
 
 
 def _last(lessons: "Iterator[Lesson]", total: int, quiet: bool) -> "Lesson":

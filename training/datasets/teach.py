@@ -114,7 +114,7 @@ def write_coco(entries: list[dict[str, Any]], teacher: str, out: Path) -> None:
         "annotations": annotations,
         "categories": [{"id": category, "name": str(category)} for category in categories],
     }
-    _replace(out, json.dumps(document).encode())
+    replace_file(out, json.dumps(document).encode())
 
 
 def teach_maps(detect: Detect, photos: Iterable[Path], out: Path, report: Report) -> Iterator[Lesson]:
@@ -128,7 +128,7 @@ def teach_maps(detect: Detect, photos: Iterable[Path], out: Path, report: Report
         path = out / f"{photo.stem}.webp"
         try:
             if not path.exists():
-                _replace(path, encode_map(detect, _read(photo)))
+                replace_file(path, encode_map(detect, _read(photo)))
             sure = is_sure(read_map(path))
         except InvalidRecordError as error:
             report(error)
@@ -204,7 +204,8 @@ def _read(path: Path) -> NDArray[np.uint8]:
         raise InvalidRecordError(Problem.UNREADABLE_PHOTO, path, "", error.cause.rstrip(".")) from error
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step. Raises InvalidDatasetError if that cannot be done."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content)
