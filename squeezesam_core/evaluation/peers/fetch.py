@@ -170,7 +170,9 @@ def _extract(peer: Peer, archive: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _member(archive, peer.member) as source, partial.open("wb") as target:
-            while size <= peer.bytes and (chunk := source.read(CHUNK)):
+            while chunk := source.read(
+                min(CHUNK, peer.bytes + 1 - size)
+            ):  # a byte more than promised is enough to know
                 target.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
