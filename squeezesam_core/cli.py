@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from squeezesam_core.errors import InvalidPromptError, ModelFileError, SqueezeSAMError
+from squeezesam_core.evaluation.peers.cli import app as peers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(no_args_is_help=True, help="The model versions on this machine.")
 app.add_typer(models, name="models")
+app.add_typer(peers, name="peers")
 
 SEGMENTER, DETECTOR = "squeezesam", "saliency"
 """Folders of default_weights()."""
