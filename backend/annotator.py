@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backend.cache import ByteCache
 from backend.labeling_config import LabelingConfig
 from backend.regions import Region, Result, read_prompt, region_id, region_on_screen, write_region
+from squeezesam_core.confidence import confidence
 from squeezesam_core.errors import InvalidImageError
 from squeezesam_core.fusion import PreparedImage, prepare
 from squeezesam_core.interaction import correction, first_previous, inside_box
@@ -51,7 +52,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Label Studio's prediction: regions, and a score in 0..1."""
+    """Label Studio's prediction: regions, and how sure they are of themselves, 0..1 (squeezesam_core.confidence)."""
 
     result: list[dict[str, Any]]
     score: float
@@ -79,7 +80,8 @@ class Annotator:
             return EMPTY
         segmentation = self._segment(scene, blob.prompt(scene.prepared.frame.image), scene.saliency)
         label = config.brush.labels[0]
-        return _prediction(segmentation, region_id(task["id"], config, label), label, config)
+        score = confidence(segmentation, scene.saliency).score
+        return _prediction(segmentation, score, region_id(task["id"], config, label), label, config)
 
     def refine(self, task: Task, context: Sequence[Result], config: LabelingConfig) -> Prediction:
         """The object that clicks or a box ask for, starting from the region on screen and keeping its id.
@@ -99,7 +101,8 @@ class Annotator:
             shown = inside_box(edited.mask, prompt.box)
             label, identifier, previous = edited.label, edited.id, shown.astype(np.float32)
             prompt = correction(prompt, shown)
-        return _prediction(self._segment(scene, prompt, previous), identifier, label, config)
+        segmentation = self._segment(scene, prompt, previous)
+        return _prediction(segmentation, confidence(segmentation).score, identifier, label, config)
 
     def _segment(self, scene: Scene, prompt: Prompt, previous: NDArray[np.float32] | None) -> Segmentation:
         return segment(self.service.segmenter, scene.prepared, prompt, previous)
@@ -116,8 +119,9 @@ class Annotator:
         return Scene(prepare(image, self.service.segmenter.spec), detect(self.service.detector, image))
 
 
-def _prediction(segmentation: Segmentation, identifier: str, label: str, config: LabelingConfig) -> Prediction:
+def _prediction(
+    segmentation: Segmentation, score: float, identifier: str, label: str, config: LabelingConfig
+) -> Prediction:
     if not segmentation.mask.any():
         return EMPTY
-    score = min(max(segmentation.iou, 0.0), 1.0)
     return Prediction([write_region(Region(identifier, label, segmentation.mask), score, config)], score)
