@@ -43,9 +43,8 @@ def clicks(weights: Path, repeats: int) -> Iterator[Row]:
     reference = {REFERENCE: partial(_serving, version, 512, "fp32", 1)}
     with TemporaryDirectory() as folder:
         for makers in _groups(version, Path(folder)):
-            for row in measure(reference | dict(makers), repeats, REFERENCE):
-                if row.name in makers:
-                    yield row
+            steps = dict(makers) | ({} if REFERENCE in makers else reference)
+            yield from (row for row in measure(steps, repeats, REFERENCE) if row.name in makers)
 
 
 def _groups(version: Path, folder: Path) -> Iterator[Makers]:

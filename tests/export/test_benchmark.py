@@ -1,5 +1,7 @@
 """Whole clicks at a size small enough for a test, with the weights that ship."""
 
+from itertools import islice
+
 import pytest
 
 from export import benchmark
@@ -25,9 +27,7 @@ def test_every_runtime_has_its_row_and_its_ratio():
     assert "not on this machine" in rows["mobilesam_encoder_1t"].reason
 
 
-def test_without_weights_the_paper_preset_is_still_measured(tmp_path):
-    rows = {row.name: row for row in benchmark.clicks(tmp_path, 1)}
-    assert rows["click_paper_64_ort_fp32_1t"].p50_ms > 0
-    assert rows["click_paper_64_ort_fp32_1t"].ratio is None
-    for runtime in RUNTIMES:
-        assert str(tmp_path) in rows[f"click_serving_64_{runtime}_1t"].reason
+def test_without_weights_the_rows_say_so(tmp_path):
+    for row in islice(benchmark.clicks(tmp_path, 1), len(RUNTIMES)):
+        assert str(tmp_path) in row.reason
+        assert row.ratio is None
