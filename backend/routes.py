@@ -1,6 +1,7 @@
 """The protocol of Label Studio's machine learning backends, and /status for people."""
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 from backend import events
 from backend.annotator import EMPTY, Annotator, Prediction
 from backend.labeling_config import LabelingConfig, check, parse
+from backend.outbox import Outbox
 from backend.status import Problems
 from squeezesam_core.errors import SqueezeSAMError
 
@@ -39,7 +41,7 @@ class SetupRequest(BaseModel):
     label_config: str = Field(alias="schema")
 
 
-def routes(annotator: Annotator, problems: Problems) -> APIRouter:
+def routes(annotator: Annotator, problems: Problems, outbox: Outbox) -> APIRouter:
     """The routes. Those that compute are plain functions, so they run on threads; the others answer at once."""
     router = APIRouter()
     version = annotator.service.model_version
@@ -82,15 +84,17 @@ def routes(annotator: Annotator, problems: Problems) -> APIRouter:
     async def webhook(body: dict[str, Any]) -> dict[str, str]:
         event = events.parse(body)
         log.info("Event %s", event)
+        outbox.take(event)
         return {"action": event.action}
 
     @router.get("/status")
-    async def status() -> dict[str, Any]:
+    def status() -> dict[str, Any]:  # the queue may take seconds not to answer
         service = annotator.service
         return {
             "model_version": version,
             "segmenter": _network(service.segmenter_precision),
             "detector": _network(service.detector_precision),
+            **asdict(outbox.overview()),
             "problems": problems.latest_first(),
         }
 
