@@ -1,4 +1,4 @@
-"""How Label Studio, the backend and what is behind the queue are started, and what Label Studio's guard lets through."""
+"""How Label Studio, the backend and the queue's processes are started, and what Label Studio's guard lets through."""
 
 import sys
 from pathlib import Path
