@@ -25,6 +25,7 @@ from rq.serializers import JSONSerializer
 from backend.allowed_job import PRE_ANNOTATE, AllowedJob
 from backend.outbox import JobRecord, Overview, QueueError
 from backend.settings import Settings
+from squeezesam_core.errors import SqueezeSAMError
 
 QUEUE = "squeezesam"
 WANTED, DONE, RECORDS = "squeezesam:wanted", "squeezesam:done", "squeezesam:jobs"
@@ -101,7 +102,9 @@ class RedisJobs:
         try:
             yield run
         except Exception as error:
-            run.note(state="failed", ended=_now(), message=str(error))
+            known = isinstance(error, SqueezeSAMError)
+            message = str(error) if known else f"Internal error ({type(error).__name__}): see the worker's log."
+            run.note(state="failed", ended=_now(), message=message)
             raise
         if run.stopped:
             run.note(state="queued", message="Stopped with its worker; the next one goes on.")
@@ -140,6 +143,8 @@ class RedisJobs:
             return record
         job = self._queue.fetch_job(record.id)
         status = None if job is None else job.get_status()
+        if status in (JobStatus.STOPPED, JobStatus.CANCELED):
+            return replace(record, state="cancelled")
         if status == JobStatus.FAILED:
             return replace(record, state="failed", message=record.message or "Its process was killed.")
         if record.state == "running" and status in (JobStatus.QUEUED, JobStatus.SCHEDULED, None):

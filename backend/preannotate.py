@@ -85,6 +85,8 @@ def pre_annotate(
             while len(waiting) > 2 * workers:
                 _finish(waiting, summary)
             if not report(summary):
+                for _, future in waiting:
+                    future.cancel()  # what is in work is finished
                 break
         while waiting:
             _finish(waiting, summary)
@@ -148,6 +150,8 @@ def _wanted(task: Mapping[str, Any], version: str, only: Only) -> bool:
 def _finish(waiting: "deque[tuple[int, Future[None]]]", summary: Summary) -> None:
     """Wait for the oldest task and note how it went."""
     task, future = waiting.popleft()
+    if future.cancelled():
+        return
     summary.seen += 1
     try:
         future.result()

@@ -25,6 +25,7 @@ from backend.jobs import DONE, QUEUE, WANTED, RedisJobs
 from backend.outbox import QueueError
 from backend.settings import Settings
 from backend.worker import Scheduler
+from squeezesam_core.errors import InvalidImageError
 from tests.backend.label_studio_server import LEGACY_KEY, Project, label_studio_server
 
 REPOSITORY = Path(__file__).parents[2]
@@ -161,13 +162,13 @@ def test_a_job_that_failed_for_good_is_asked_for_again_later(
     jobs: RedisJobs, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs.request(3)
-    with pytest.raises(ValueError), jobs.running(3):
-        raise ValueError("the disk is full")
+    with pytest.raises(InvalidImageError), jobs.running(3):
+        raise InvalidImageError("The disk is full.", "Make room.")
     job = queue.fetch_job("preannotate-3")
     queue.scheduled_job_registry.remove(job)
     job.set_status(JobStatus.FAILED)
     job.connection.hset(job.key, "ended_at", "2020-01-01T00:00:00.000000Z")
-    assert (state(jobs), jobs.overview().jobs[0].message) == ("failed", "the disk is full")
+    assert (state(jobs), jobs.overview().jobs[0].message) == ("failed", "The disk is full. Make room.")
     monkeypatch.setattr(backend_jobs, "FAILED_AGAIN", timedelta(days=36_500))
     jobs.reconcile()
     assert state(jobs) == "failed"
@@ -215,7 +216,7 @@ def in_the_middle(project: Project, jobs: RedisJobs, process) -> Child:
     """A worker whose job has written some predictions and is held at the next one."""
     process("scheduler")
     worker = process("worker")
-    project.add_tasks(6)
+    project.add_tasks(12)
     jobs.request(1)
     until(lambda: len(project.predictions) >= 2)
     project.pause.clear()
@@ -250,7 +251,7 @@ def test_a_killed_worker_takes_its_job_along_and_the_next_one_goes_on(
     project.pause.set()
     time.sleep(0.5)
     before = len(project.predictions)
-    assert before < 6
+    assert before < 12
     process("worker")
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
@@ -264,7 +265,7 @@ def test_a_worker_that_is_told_to_end_does_so_and_the_next_one_goes_on(
     time.sleep(0.5)
     project.pause.set()
     assert in_the_middle.process.wait(60) == 0
-    assert len(project.predictions) < 6, "it did not finish the whole project first"
+    assert len(project.predictions) < 12, "it did not finish the whole project first"
     assert "next one goes on" in jobs.overview().jobs[0].message
     process("worker")
     until(lambda: state(jobs) == "finished")
@@ -284,7 +285,7 @@ def test_a_cancelled_job_stays_so_until_work_is_asked_for(
     jobs.reconcile()
     time.sleep(3)
     assert state(jobs) == "cancelled"
-    assert len(project.predictions) < 6
+    assert len(project.predictions) < 12
     jobs.request(1)
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
