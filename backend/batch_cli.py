@@ -1,6 +1,7 @@
 """squeezesam preannotate, worker, scheduler and jobs: what runs without a request of Label Studio."""
 
 import json
+import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -61,14 +62,13 @@ def preannotate(
 def worker() -> None:
     """Run the jobs of REDIS_URL's queue, until Ctrl-C or SIGTERM."""
     from backend import logs
+    from backend.jobs import redis_url
     from backend.settings import load_settings
     from backend.worker import work
 
     logs.configure()
-    settings = load_settings()
-    _redis_jobs().overview()  # says what is wrong with REDIS_URL
-    assert settings.redis_url is not None
-    work(settings.redis_url.get_secret_value())
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it tells of its housekeeping every few seconds
+    work(redis_url(load_settings()))
 
 
 def scheduler() -> None:

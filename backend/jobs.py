@@ -57,20 +57,20 @@ class RedisJobs:
 
     def request(self, project: int) -> None:
         """Ask for the project to be pre-annotated; many requests within DEBOUNCE are one job."""
-        with _answering():
+        with answering():
             self.connection.hincrby(WANTED, str(project), 1)
             self._enqueue(project)
 
     def overview(self) -> Overview:
         """The last job of each project, the latest first."""
-        with _answering():
+        with answering():
             records = [JobRecord(**json.loads(value)) for value in self.connection.hvals(RECORDS)]
             current = [self._as_it_is(record) for record in records]
         return Overview("on", sorted(current, key=lambda record: record.started or record.queued, reverse=True))
 
     def cancel(self, identifier: str) -> None:
         """Stop a job, or take it off the queue; it comes back when work is asked for again."""
-        with _answering():
+        with answering():
             record = self._stored(identifier)
             if record is None:
                 raise QueueError(f"There is no job {identifier!r}.", "See `squeezesam jobs list`.")
@@ -85,7 +85,7 @@ class RedisJobs:
 
     def reconcile(self) -> None:
         """Ask again for what was wanted and no job has done: requests that fell between two jobs, and lost jobs."""
-        with _answering():
+        with answering():
             done = self.connection.hgetall(DONE)
             for project, wanted in self.connection.hgetall(WANTED).items():
                 if int(wanted) > int(done.get(project, 0)) and not self._failed_lately(int(project)):
@@ -94,11 +94,12 @@ class RedisJobs:
     @contextmanager
     def running(self, project: int) -> "Iterator[Run]":
         """Around the work of the project's job: its record, and what was wanted is done if nothing is raised."""
-        with _answering():
+        with answering():
             wanted = self.connection.hget(WANTED, str(project)) or b"0"
             identifier = _identifier(project)
             run = Run(self, self._stored(identifier) or _fresh(identifier))
             run.note(state="running", started=_now(), ended=None, progress=0.0, message="")
+        log.info("Job %s begins", identifier)
         try:
             yield run
         except Exception as error:
@@ -106,10 +107,11 @@ class RedisJobs:
             message = str(error) if known else f"Internal error ({type(error).__name__}): see the worker's log."
             run.note(state="failed", ended=_now(), message=message)
             raise
+        log.info("Job %s ends: %s", identifier, run.record.message)
         if run.stopped:
             run.note(state="queued", message="Stopped with its worker; the next one goes on.")
             return
-        with _answering():
+        with answering():
             self.connection.hset(DONE, str(project), wanted)
         run.note(state="finished", ended=_now(), progress=1.0)
 
@@ -185,9 +187,14 @@ class Run:
 
 def redis_jobs(settings: Settings) -> RedisJobs:
     """The queue of REDIS_URL. Raises QueueError if it is not set."""
+    return RedisJobs(redis_url(settings))
+
+
+def redis_url(settings: Settings) -> str:
+    """REDIS_URL. Raises QueueError if it is not set."""
     if settings.redis_url is None:
         raise QueueError("REDIS_URL is not set.", "Set it to the queue's server, redis://:PASSWORD@HOST:6379.")
-    return RedisJobs(settings.redis_url.get_secret_value())
+    return settings.redis_url.get_secret_value()
 
 
 def _identifier(project: int) -> str:
@@ -204,7 +211,8 @@ def _now() -> str:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
+    """Raises QueueError for what redis-py raises within."""
     try:
         yield
     except redis.RedisError as error:

@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from backend.allowed_job import AllowedJob
-from backend.jobs import QUEUE, RedisJobs
+from backend.jobs import QUEUE, RedisJobs, answering
 from backend.leash import leash
 
 HEARTBEAT_SECONDS = 5
@@ -81,8 +81,14 @@ class Scheduler(RQScheduler):
 
 
 def work(url: str) -> None:
-    """Run jobs until SIGTERM or Ctrl-C; ends when the server at `url` is gone, for a supervisor to start it anew."""
+    """Run jobs until SIGTERM or Ctrl-C.
+
+    Raises QueueError if the server at `url` does not answer; when it goes, the worker ends, for a supervisor to start
+    it anew.
+    """
     connection = redis.Redis.from_url(url)
+    with answering():
+        connection.ping()
     worker = JobWorker(
         [Queue(QUEUE, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)],
         connection=connection,
@@ -95,5 +101,6 @@ def work(url: str) -> None:
 
 
 def schedule(jobs: RedisJobs) -> None:
-    """Run the scheduler until SIGTERM or Ctrl-C."""
-    Scheduler(jobs).work()
+    """Run the scheduler until SIGTERM or Ctrl-C. Raises QueueError when the server does not answer."""
+    with answering():
+        Scheduler(jobs).work()

@@ -131,7 +131,8 @@ def test_pages_are_asked_for_once_and_a_current_project_costs_no_more(project: P
     assert project.calls == {"GET /api/projects/": 1, "GET /api/tasks": 4}
 
 
-def test_memory_does_not_grow_with_the_project(project: Project, run, service) -> None:
+def test_memory_does_not_grow_with_the_project(project: Project, run, service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.preannotate.PAGE", 10)
     service.segmenter.calls = deque(maxlen=1)
 
     def peak(count: int) -> int:
@@ -144,7 +145,7 @@ def test_memory_does_not_grow_with_the_project(project: Project, run, service) -
 
     project.keeps_results = False
     peak(1)
-    assert peak(2 * PAGE) < peak(PAGE) + 2_000_000
+    assert peak(40) < peak(10) + 1_000_000
 
 
 def test_a_wrong_key_ends_the_run(run) -> None:

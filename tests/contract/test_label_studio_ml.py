@@ -115,6 +115,8 @@ def test_recorded_prompts_are_answered(ready: str, name: str) -> None:
     body["tasks"][0]["data"]["image"] = f"/data/local-files/?d={PHOTO}"
     for result in body["params"]["context"]["result"]:
         result["original_width"], result["original_height"] = 1024, 768
+        if result["type"] == "rectanglelabels":  # around this photo's object
+            result["value"].update(x=27, y=30, width=39, height=51)
     (prediction,) = post(ready, "/predict", body)["results"]
     (region,) = prediction["result"]
     assert (region["type"], region["original_width"], region["original_height"]) == ("brushlabels", 1024, 768)
