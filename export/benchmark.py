@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -135,8 +135,9 @@ def _paper_file(folder: Path, side: int, precision: str) -> Path:
     return path
 
 
-def _named(spec: NetworkInput) -> "dict[str, NDArray[np.generic]]":
-    return {name: array[None] for name, array in zip(("image", "points", "labels"), feeds(spec), strict=True)}
+def _named(spec: NetworkInput) -> "dict[str, NDArray[Any]]":
+    fused, points, labels = feeds(spec)
+    return {"image": fused[None], "points": points[None], "labels": labels[None]}
 
 
 def _paper_network(side: int) -> "SqueezeSAM":
