@@ -45,7 +45,7 @@ REMEDIES = {
     Problem.EMPTY_MASK: "Draw the object, or take the mask out.",
     Problem.SHORT_POLYGON: "Draw the outline again, or take it out.",
     Problem.OFF_PHOTO: "Store polygons in pixels of the photo.",
-    Problem.BAD_RLE: "Write the mask again, for instance with pycocotools.mask.encode.",
+    Problem.BAD_RLE: "Write or draw the mask again, or take it out.",
     Problem.DUPLICATE: "Give each its own name.",
     Problem.MALFORMED: "Correct the record or take it out.",
     Problem.UNSUPPORTED: "Draw the object with a brush or polygon, or take the region out.",

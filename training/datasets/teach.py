@@ -88,7 +88,7 @@ def teach_boxes(
     done = {entry["file_name"] for entry in journal.entries}
     try:
         for photo in photos:
-            if photo.path.name not in done:
+            if photo.name not in done:
                 try:
                     journal.append(_lesson_of(teacher, photo, map_of))
                 except InvalidRecordError as error:
@@ -169,7 +169,7 @@ def _lesson_of(teacher: BoxTeacher, photo: BoxedPhoto, map_of: MapOf) -> dict[st
         else:
             refused[drawing.refused] += 1
     size = {"width": width, "height": height}
-    return {"file_name": photo.path.name} | size | {"annotations": annotations, "refused": dict(refused)}
+    return {"file_name": photo.name} | size | {"annotations": annotations, "refused": dict(refused)}
 
 
 def _annotation(drawing: Drawing, teacher: str) -> dict[str, Any]:
