@@ -87,6 +87,8 @@ def read_corpus(sources: list[dict[str, Any]], root: Path, *, masks_only: bool) 
 
 def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
     source, name = named.under(root), str(named.annotations or named.directory)
+    if source.maps is not None and not source.maps.is_dir():
+        raise InvalidDatasetError(f"Source {name}: {source.maps} is not a folder.", "Correct its key maps.")
     try:
         masks = {} if source.teacher else {sample.path: sample.masks for sample in read_source(source, report)}
         others = () if source.maps is None else PhotoFolder(photo_folder(source), _ignore)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from squeezesam_core.errors import InvalidDatasetError
 from training.datasets.corpus import read_corpus
 from training.datasets.shares import by_kind, shares
 
@@ -108,6 +109,11 @@ def test_mask_files_of_another_size_are_left_out(root: Path, caplog: pytest.LogC
     corpus = read_corpus([{"directory": "files"}], root, masks_only=True)
     assert [found.path.name for found in corpus.photos] == ["e.png"]
     assert "f.png" in caplog.text
+
+
+def test_a_misspelt_folder_of_maps_is_named(root: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match=r"Source people: .*saliencey"):
+        read_corpus([{"directory": "people", "maps": "saliencey"}], root, masks_only=True)
 
 
 def test_ten_thousand_bad_records_are_one_line(root: Path, caplog: pytest.LogCaptureFixture) -> None:
