@@ -75,6 +75,11 @@ class BadMaskError(ValueError):
         return InvalidRecordError(self.problem, file, record, f"the mask cannot be read ({self})")
 
 
+def unreadable_photo(path: Path, error: InvalidImageError) -> InvalidRecordError:
+    """What read_image or image_size raised, as the problem of a record."""
+    return InvalidRecordError(Problem.UNREADABLE_PHOTO, path, "", f"it is not a readable image ({error.__cause__})")
+
+
 Report = Callable[[InvalidRecordError], None]
 """What a reader calls for each record that it leaves out."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from squeezesam_core import masks
 from squeezesam_core.errors import InvalidImageError
-from squeezesam_core.records import InvalidRecordError, Problem, Report, Sample
+from squeezesam_core.records import InvalidRecordError, Report, Sample, unreadable_photo
 from training.datasets.box_teacher import AREAS, BoxTeacher, draw
 from training.datasets.boxes import extent
 
@@ -53,7 +53,7 @@ def measure(
             report(error)
             continue
         except InvalidImageError as error:
-            report(InvalidRecordError(Problem.UNREADABLE_PHOTO, sample.path, "", error.cause.rstrip(".")))
+            report(unreadable_photo(sample.path, error))
             continue
         size = (image.shape[1], image.shape[0])
         drawing = draw(teacher, teacher.embed(image), extent(truth.object), size, None, seed)
