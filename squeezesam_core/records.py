@@ -45,7 +45,7 @@ REMEDIES = {
     Problem.EMPTY_MASK: "Draw the object, or take the mask out.",
     Problem.SHORT_POLYGON: "Draw the outline again, or take it out.",
     Problem.OFF_PHOTO: "Store polygons in pixels of the photo.",
-    Problem.BAD_RLE: "Write the mask again, for instance with pycocotools.mask.encode.",
+    Problem.BAD_RLE: "Write or draw the mask again, or take it out.",
     Problem.DUPLICATE: "Give each its own name.",
     Problem.MALFORMED: "Correct the record or take it out.",
     Problem.UNSUPPORTED: "Draw the object with a brush or polygon, or take the region out.",
@@ -73,6 +73,11 @@ class BadMaskError(ValueError):
     def of(self, file: Path, record: str) -> InvalidRecordError:
         """The same with the file and the record that hold it."""
         return InvalidRecordError(self.problem, file, record, f"the mask cannot be read ({self})")
+
+
+def unreadable_photo(path: Path, error: InvalidImageError) -> InvalidRecordError:
+    """What read_image or image_size raised, as the problem of a record."""
+    return InvalidRecordError(Problem.UNREADABLE_PHOTO, path, "", f"it is not a readable image ({error.__cause__})")
 
 
 Report = Callable[[InvalidRecordError], None]

@@ -29,8 +29,9 @@ class BoxRecord:
 
 @dataclass(frozen=True)
 class BoxedPhoto:
-    """A photo of `size` (width, height) as its record says, and its boxes (at least one)."""
+    """A photo of `size` (width, height) as its record says, and its boxes (at least one); name: in its folder."""
 
+    name: str
     path: Path
     size: Size
     boxes: tuple[BoxRecord, ...]
@@ -66,7 +67,8 @@ def read_boxes(path: Path, photos: PhotoFolder, report: Report, known: Path | No
             detail = f"{photos.directory} holds no photo {image.name}"
             report(InvalidRecordError(Problem.MISSING_PHOTO, path, f"image {identifier}", detail))
         else:
-            yield BoxedPhoto(photo, image.size, tuple(boxes))
+            name = photo.relative_to(photos.directory).as_posix()
+            yield BoxedPhoto(name, photo, image.size, tuple(boxes))
 
 
 def overlap(a: Box, b: Box) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
 from squeezesam_core.geometry import Size
-from squeezesam_core.records import InvalidRecordError, MaskReference, Problem, Sample
+from squeezesam_core.records import InvalidRecordError, MaskReference, Problem, Sample, unreadable_photo
 from training.datasets.sources import Source, detect, read_source
 
 UNREADABLE = "unreadable data set"
@@ -68,7 +68,7 @@ def check_sample(sample: Sample) -> Iterator[InvalidRecordError]:
     try:
         height, width = sample.image().shape[:2]
     except InvalidImageError as error:
-        yield InvalidRecordError(Problem.UNREADABLE_PHOTO, sample.path, "", error.cause.rstrip("."))
+        yield unreadable_photo(sample.path, error)
         return
     for reference in sample.masks:
         try:

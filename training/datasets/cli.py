@@ -31,6 +31,7 @@ Annotations = Annotated[Path | None, typer.Option(help="The annotation file, if 
 Coco = Annotated[Path | None, typer.Option(help="The COCO file that LVIS's masks are merged over.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Images = Annotated[Path | None, typer.Option(help="Folder of the photos; default DIR/images, or DIR itself.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="mobile_sam.pt; default the fetched one.")]
 Threads = Annotated[int, typer.Option(help="CPU threads; more than the free cores make it slower.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many photos.")]
 
@@ -129,7 +130,7 @@ def teach_boxes(
     annotations: Annotated[Path | None, typer.Option(help="The boxes; default DIR/annotations.json.")] = None,
     known: Annotated[Path | None, typer.Option(help="A COCO file of masks: their objects are left out.")] = None,
     maps: Annotated[Path | None, typer.Option(help="Saliency maps NAME.webp that must agree.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="mobile_sam.pt; default the fetched one.")] = None,
+    checkpoint: Checkpoint = None,
     limit: Limit = None,
     threads: Threads = 1,
     as_json: AsJson = False,
@@ -184,6 +185,44 @@ def teach_maps(
     photos = list(islice(PhotoFolder(images, tally), limit))
     lessons = run(lambda image: detect(session, image), photos, out, tally)
     _finish(_last(lessons, len(photos), as_json), tally, out, as_json)
+
+
+@teach.command("measure")
+def teach_measure(
+    directory: Directory,
+    count: Annotated[int, typer.Option(min=1, help="Masks to compare, one of a photo.")] = 30,
+    seed: Annotated[int, typer.Option(help="Which ones: the same seed gives the same ones.")] = 0,
+    kind: KindOf = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    checkpoint: Checkpoint = None,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+) -> None:
+    """IoU of MobileSAM's masks from boxes with people's: of those that pass the checks, and of those refused."""
+    from dataclasses import asdict
+
+    import torch
+    from rich.console import Console
+    from rich.progress import track
+
+    from squeezesam_core.evaluation.peers.mobilesam import MobileSam
+    from training.datasets import sources
+    from training.datasets.measure import by_verdict, measure
+    from training.datasets.problems import Tally
+
+    torch.set_num_threads(threads)
+    tally = Tally()
+    samples = list(sources.read_source(sources.parse(_named(directory, kind, images, annotations, None)), tally))
+    console = Console(stderr=True)
+    found = measure(MobileSam.load(checkpoint), samples, count, seed, tally)
+    result = by_verdict(list(track(found, "comparing", total=count, console=console, disable=as_json)))
+    if as_json:
+        verdicts = {verdict: asdict(quality) for verdict, quality in result.items()}
+        typer.echo(json.dumps({"directory": str(directory), "verdicts": verdicts}))
+        return
+    for verdict, quality in result.items():
+        typer.echo(f"{quality.count} {verdict}: mean IoU {quality.iou:.1%}")
 
 
 def _named(

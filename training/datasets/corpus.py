@@ -16,9 +16,10 @@ from squeezesam_core.records import (
     InvalidRecordError,
     MaskReference,
     PhotoFolder,
-    Problem,
     Report,
     image_size,
+    read_image,
+    unreadable_photo,
 )
 from training.datasets.check import check_fits
 from training.datasets.problems import Tally
@@ -37,6 +38,13 @@ class Photo:
     map_path: Path | None
     salient: bool
     source: str = ""
+
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, upright. Raises InvalidRecordError: the header was read before, the pixels were not."""
+        try:
+            return read_image(self.path)
+        except InvalidImageError as error:
+            raise unreadable_photo(self.path, error) from error
 
     def saliency(self) -> NDArray[np.float32] | None:
         """(h, w) float32 in 0..1, at the map's own size."""
@@ -87,6 +95,8 @@ def read_corpus(sources: list[dict[str, Any]], root: Path, *, masks_only: bool) 
 
 def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
     source, name = named.under(root), str(named.annotations or named.directory)
+    if source.maps is not None and not source.maps.is_dir():
+        raise InvalidDatasetError(f"Source {name}: {source.maps} is not a folder.", "Correct its key maps.")
     try:
         masks = {} if source.teacher else {sample.path: sample.masks for sample in read_source(source, report)}
         others = () if source.maps is None else PhotoFolder(photo_folder(source), _ignore)
@@ -100,7 +110,7 @@ def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
             size = image_size(path)
             found = _taught(map_path, size) if source.teacher else _fitting(masks.get(path, ()), path, size, report)
         except InvalidImageError as error:
-            report(InvalidRecordError(Problem.UNREADABLE_PHOTO, path, "", error.cause.rstrip(".")))
+            report(unreadable_photo(path, error))
         except InvalidRecordError as error:
             report(error)
         else:

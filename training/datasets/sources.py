@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from squeezesam_core.coco import read_coco
 from squeezesam_core.errors import InvalidDatasetError
@@ -49,6 +49,14 @@ class Source(BaseModel):
     photos_only: bool = False
     teacher: bool = False
 
+    @model_validator(mode="after")
+    def _keys_go_together(self) -> "Source":
+        if self.teacher and self.maps is None:
+            raise ValueError("teacher takes its masks from maps, and none are named")
+        if self.coco is not None and self.kind not in (None, "lvis"):
+            raise ValueError("coco is a key of kind lvis")
+        return self
+
     def under(self, root: Path) -> "Source":
         """The same with paths that can be opened."""
         paths = ("directory", "images", "annotations", "coco", "maps")
@@ -61,7 +69,7 @@ def parse(source: dict[str, Any]) -> Source:
     try:
         return Source.model_validate(source)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors())
+        wrong = "; ".join(": ".join([*map(str, entry["loc"]), entry["msg"]]) for entry in error.errors())
         raise InvalidDatasetError(
             f"Source {source.get('directory', '?')}: {wrong}.", f"Its keys are {', '.join(Source.model_fields)}."
         ) from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from squeezesam_core.coco_masks import encode
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
-from squeezesam_core.records import InvalidRecordError, Problem, Report, read_image
+from squeezesam_core.records import InvalidRecordError, Problem, Report, read_image, unreadable_photo
 from training.datasets.box_teacher import BoxTeacher, Drawing, draw
 from training.datasets.boxes import BoxedPhoto, extent
 from training.datasets.teacher import is_sure, read_map
@@ -88,7 +88,7 @@ def teach_boxes(
     done = {entry["file_name"] for entry in journal.entries}
     try:
         for photo in photos:
-            if photo.path.name not in done:
+            if photo.name not in done:
                 try:
                     journal.append(_lesson_of(teacher, photo, map_of))
                 except InvalidRecordError as error:
@@ -169,7 +169,7 @@ def _lesson_of(teacher: BoxTeacher, photo: BoxedPhoto, map_of: MapOf) -> dict[st
         else:
             refused[drawing.refused] += 1
     size = {"width": width, "height": height}
-    return {"file_name": photo.path.name} | size | {"annotations": annotations, "refused": dict(refused)}
+    return {"file_name": photo.name} | size | {"annotations": annotations, "refused": dict(refused)}
 
 
 def _annotation(drawing: Drawing, teacher: str) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
     try:
         return read_image(path)
     except InvalidImageError as error:
-        raise InvalidRecordError(Problem.UNREADABLE_PHOTO, path, "", error.cause.rstrip(".")) from error
+        raise unreadable_photo(path, error) from error
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -119,6 +119,7 @@ def test_boxes_of_objects_that_have_a_mask_are_left_out(tmp_path: Path, photos, 
     ]
     path = boxes_file(tmp_path / "annotations.json", *records)
     (photo,) = read_boxes(path, photos("a.jpg"), reported.append, known)
+    assert (photo.name, photo.size) == ("a.jpg", (100, 80))
     assert [(record.identifier, record.category) for record in photo.boxes] == [(2, 5)]
     assert photo.boxes[0].box == Box(70, 10, 90, 50)
     assert not reported

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from squeezesam_core.errors import InvalidDatasetError
+from squeezesam_core.records import InvalidRecordError, Problem
 from training.datasets.corpus import read_corpus
 from training.datasets.shares import by_kind, shares
 
@@ -108,6 +110,21 @@ def test_mask_files_of_another_size_are_left_out(root: Path, caplog: pytest.LogC
     corpus = read_corpus([{"directory": "files"}], root, masks_only=True)
     assert [found.path.name for found in corpus.photos] == ["e.png"]
     assert "f.png" in caplog.text
+
+
+def test_a_photo_that_is_cut_off_is_found_when_it_is_drawn(root: Path) -> None:
+    path = root / "people" / "images" / "a.jpg"
+    path.write_bytes(path.read_bytes()[:-2])
+    first, second = read_corpus(SOURCES[:1], root, masks_only=True).photos
+    with pytest.raises(InvalidRecordError, match=r"a\.jpg") as caught:
+        first.image()
+    assert caught.value.problem is Problem.UNREADABLE_PHOTO
+    assert second.image().shape == (6, 8, 3)
+
+
+def test_a_misspelt_folder_of_maps_is_named(root: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match=r"Source people: .*saliencey"):
+        read_corpus([{"directory": "people", "maps": "saliencey"}], root, masks_only=True)
 
 
 def test_ten_thousand_bad_records_are_one_line(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -138,3 +138,26 @@ def test_other_files_are_refused(content: str, tmp_path: Path, photos, reported:
     path.write_text(content)
     with pytest.raises(InvalidDatasetError, match="not a Label Studio export"):
         list(label_studio.read(path, photos("cat.jpg"), reported.append))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "stored", "size", "masks"),
+    [
+        ("ui_submit", "set1/c_exif6_800x600.jpg", (600, 800), 2),
+        ("ui_submit_maskid", "e_640x480.png", (640, 480), 1),
+    ],
+    ids=["turned photo", "a replaced mask"],
+)
+def test_what_the_real_label_studio_saved(
+    recorded: str, stored: str, size: tuple[int, int], masks: int, tmp_path: Path, photos, reported: list
+) -> None:
+    body = json.loads(Path(f"tests/contract/recorded/{recorded}.1.POST_webhook.json").read_text())["body"]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([body["task"] | {"annotations": [body["annotation"]]}]))
+    (sample,) = label_studio.read(path, photos(stored, size=size), reported.append)
+    assert len(sample.masks) == masks
+    for reference in sample.masks:
+        mask = reference.decode().object
+        assert mask.shape == size[::-1]
+        assert 0.005 < mask.mean() < 0.95
+    assert not reported

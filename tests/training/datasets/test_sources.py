@@ -43,8 +43,15 @@ def test_detect(files: dict[str, str], keys: dict[str, object], kind: str | None
 
 @pytest.mark.parametrize(
     ("keys", "named"),
-    [({"wieght": 2}, "wieght"), ({"kind": "voc"}, "kind"), ({"weight": 0}, "weight"), ({"weight": "x"}, "weight")],
-    ids=["misspelt", "unknown kind", "never drawn", "no number"],
+    [
+        ({"wieght": 2}, "wieght"),
+        ({"kind": "voc"}, "kind"),
+        ({"weight": 0}, "weight"),
+        ({"weight": "x"}, "weight"),
+        ({"teacher": True}, "maps"),
+        ({"kind": "coco", "coco": "instances.json"}, "lvis"),
+    ],
+    ids=["misspelt", "unknown kind", "never drawn", "no number", "a teacher without maps", "COCO over COCO"],
 )
 def test_bad_keys_name_the_source(keys: dict[str, object], named: str) -> None:
     with pytest.raises(InvalidDatasetError, match=f"train/pets.*{named}"):

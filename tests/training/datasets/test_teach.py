@@ -11,8 +11,9 @@ from PIL import Image
 from squeezesam_core.coco import read_coco
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.prompts import Box
-from squeezesam_core.records import PhotoFolder, Problem
+from squeezesam_core.records import Mask, PhotoFolder, Problem, Sample
 from training.datasets.boxes import BoxedPhoto, BoxRecord
+from training.datasets.measure import ACCEPTED, Measured, Quality, by_verdict, measure
 from training.datasets.teach import teach_boxes, teach_maps
 from training.datasets.teacher import is_sure, read_map
 
@@ -43,7 +44,7 @@ def boxed(folder: Path, *names: str, boxes: tuple[Box, ...] = (BOX,)) -> list[Bo
     for name in names:
         Image.new("RGB", (100, 80)).save(folder / name)
     records = tuple(BoxRecord(number, 1, box) for number, box in enumerate(boxes))
-    return [BoxedPhoto(folder / name, (100, 80), records) for name in names]
+    return [BoxedPhoto(name, folder / name, (100, 80), records) for name in names]
 
 
 def nothing(_: Path) -> None:
@@ -140,3 +141,38 @@ def test_maps_are_small_lossless_and_kept(tmp_path: Path, reported: list) -> Non
     assert not list((tmp_path / "maps").glob("*.partial"))
     *_, lesson = teach_maps(pytest.fail, photos[1:], tmp_path / "maps", reported.append)
     assert lesson.photos == 1
+
+
+class MaskAt:
+    """A reference to a mask in memory."""
+
+    def __init__(self, mask: np.ndarray) -> None:
+        self._mask = mask
+
+    def decode(self) -> Mask:
+        return Mask(self._mask, np.zeros_like(self._mask))
+
+
+def rows(first: int, last: int) -> np.ndarray:
+    mask = np.zeros((80, 100), bool)
+    mask[first:last, 20:60] = True
+    return mask
+
+
+def test_a_teacher_is_measured_against_people(tmp_path: Path, reported: list) -> None:
+    boxed(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    ring = rows(10, 50) & ~rows(12, 48)  # its extent is the box that the teacher fills
+    masks = {"a": rows(10, 50), "b": ring, "c": rows(10, 10), "d": rows(10, 50)}
+    samples = [Sample(name, tmp_path / f"{name}.png", (MaskAt(mask),)) for name, mask in masks.items()]
+    (tmp_path / "d.png").write_bytes(b"x")
+    found = list(measure(FillsBoxes(), samples, 9, 0, reported.append))
+    assert sorted(one.iou for one in found) == [pytest.approx(0.1), 1]  # c has no object, d is unreadable
+    assert by_verdict(found) == {ACCEPTED: Quality(2, pytest.approx(0.55))}
+    assert [error.file.name for error in reported] == ["d.png"]
+
+
+def test_qualities_by_verdict() -> None:
+    found = [Measured(0.2, "unstable"), Measured(0.9, ACCEPTED), Measured(0.4, "unstable"), Measured(0.7, ACCEPTED)]
+    expected = {ACCEPTED: Quality(2, pytest.approx(0.8)), "unstable": Quality(2, pytest.approx(0.3))}
+    assert by_verdict(found) == expected
+    assert next(iter(by_verdict(found))) == ACCEPTED
