@@ -137,7 +137,8 @@ def _paper_file(folder: Path, side: int, precision: str) -> Path:
 
 
 def _named(spec: NetworkInput) -> "dict[str, NDArray[np.generic]]":
-    return {name: array[None] for name, array in zip(("image", "points", "labels"), feeds(spec), strict=True)}
+    fused, points, labels = feeds(spec)
+    return {"image": fused[None], "points": points[None], "labels": labels[None]}
 
 
 def _paper_network(side: int) -> "SqueezeSAM":
