@@ -160,7 +160,7 @@ def bench(
     import json
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from squeezesam_core.benchmark import report
     from squeezesam_core.registry import default_weights
@@ -169,7 +169,8 @@ def bench(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    table = Table("step", "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
+    step = Column("step", min_width=max(len(row["name"]) for row in result["rows"]))
+    table = Table(step, "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
     for row in result["rows"]:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console = Console()

@@ -100,8 +100,9 @@ def _torch(network: "torch.nn.Module", spec: NetworkInput, threads: int) -> Step
 
     torch.set_num_threads(threads)
     folded = fold(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    image, points, labels = (torch.from_numpy(array)[None] for array in feeds(spec))
-    image = image.contiguous(memory_format=torch.channels_last)
+    fused, coordinates, kinds = feeds(spec)
+    image = torch.from_numpy(fused)[None].contiguous(memory_format=torch.channels_last)
+    points, labels = torch.from_numpy(coordinates)[None], torch.from_numpy(kinds)[None]
 
     @torch.inference_mode()
     def step() -> None:
@@ -135,7 +136,7 @@ def _paper_file(folder: Path, side: int, precision: str) -> Path:
     return path
 
 
-def _named(spec: NetworkInput) -> "dict[str, NDArray[Any]]":
+def _named(spec: NetworkInput) -> "dict[str, NDArray[np.generic]]":
     fused, points, labels = feeds(spec)
     return {"image": fused[None], "points": points[None], "labels": labels[None]}
 
