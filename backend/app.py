@@ -38,7 +38,7 @@ MOST_SAID = 500
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
     annotator, label_studio = build_annotator(settings)
-    return web_app(settings, annotator, label_studio)
+    return web_app(settings, annotator, label_studio, caches={"photos": annotator.photos})
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
