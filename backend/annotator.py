@@ -13,6 +13,7 @@ from backend.dialogues import Dialogues, Mark, Region
 from backend.labeling_config import LabelingConfig
 from backend.refinement import Corrections, Look, advance
 from backend.regions import Result, fingerprint, on_screen, read_region, read_request, region_id, write_region
+from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError
 from squeezesam_core.fusion import PreparedImage, prepare
@@ -82,7 +83,7 @@ class Annotator:
     ) -> None:
         self.service = service
         self._load = load
-        self._cache = cache
+        self.photos = cache
         self._dialogues = dialogues or Dialogues()
         self._memory: ByteCache[Corrections] = ByteCache(MEMORY_BYTES)
         self._regions: ByteCache[Region] = ByteCache(MEMORY_BYTES)
@@ -102,8 +103,9 @@ class Annotator:
         if blob is None:
             return EMPTY
         prompt = blob.prompt(scene.prepared.frame.image)
-        segmentation = segment(self.service.segmenter, scene.prepared, prompt, scene.saliency)
-        mask = segmentation.mask
+        with stage("segment"):
+            segmentation = segment(self.service.segmenter, scene.prepared, prompt, scene.saliency)
+            mask = segmentation.mask
         if not mask.any():
             return EMPTY
         output = config.outputs[0]
@@ -155,7 +157,7 @@ class Annotator:
 
     def _scene(self, task: Task, config: LabelingConfig) -> Scene:
         url = self._url(task, config)
-        return self._cache.get(url, lambda: self._look(url))
+        return self.photos.get(url, lambda: self._look(url))
 
     def _url(self, task: Task, config: LabelingConfig) -> str:
         url = (task.get("data") or {}).get(config.data_key)
@@ -166,4 +168,5 @@ class Annotator:
 
     def _look(self, url: str) -> Scene:
         image = self._load(url)
-        return Scene(prepare(image, self.service.segmenter.spec), detect(self.service.detector, image))
+        with stage("detect"):
+            return Scene(prepare(image, self.service.segmenter.spec), detect(self.service.detector, image))

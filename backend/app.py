@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
 
         jobs = redis_jobs(settings)
-    return web_app(settings, annotator, label_studio, jobs)
+    return web_app(settings, annotator, label_studio, jobs, {"photos": annotator.photos})
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:

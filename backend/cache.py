@@ -25,6 +25,8 @@ class ByteCache(Generic[Value]):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.nbytes = 0
+        self.hits = 0
+        self.misses = 0
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = Lock()
 
@@ -32,8 +34,10 @@ class ByteCache(Generic[Value]):
         """The value kept under `key`, or else make() and keep it. What make raises passes through, nothing is kept."""
         with self._lock:
             if key in self._values:
+                self.hits += 1
                 self._values.move_to_end(key)
                 return self._values[key]
+            self.misses += 1
         value = make()
         with self._lock:
             if key not in self._values:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from backend.dialogues import Mark, Region
 from backend.labeling_config import LabelingConfig
 from backend.regions import region_id
+from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.fusion import PreparedImage
 from squeezesam_core.interaction import correction, edited, first_previous, inside_box
@@ -97,6 +98,7 @@ def _edited(before: Corrections, screen: Sequence[Region], mark: Mark) -> Region
     return None if index is None else regions[index]
 
 
+@stage("segment")
 def _segment(
     look: Look,
     region: Region,

@@ -22,8 +22,8 @@ def reachable(label_studio: LabelStudio, client: httpx.Client, container: bool) 
         if container and label_studio.url.host in LOOPBACK_NAMES:
             cause += " This is a container, and its localhost is the container itself."
             remedy = (
-                "Start Label Studio, and use its service's name (http://label-studio:8080), or host.docker.internal "
-                "for one on the host."
+                "Start Label Studio, and use its service's name (http://label-studio:8080), or host.docker.internal if "
+                "it runs on the host."
             )
         return wrong(check, cause, remedy)
     if not response.is_success or b"UP" not in response.content:
