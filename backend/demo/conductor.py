@@ -24,7 +24,7 @@ from squeezesam_core.errors import SqueezeSAMError
 
 _PHOTOS = Path(__file__).with_name("photos")
 _LABEL_STUDIO_SECONDS = 600.0  # the first start migrates a database, on a slow machine too
-_BACKEND_SECONDS = 60.0
+_BACKEND_SECONDS = 180.0  # seconds are enough, but for a machine that is busy
 _WATCH_SECONDS = 0.5
 _REQUEST_SECONDS = 100.0  # what Label Studio itself grants a prediction
 
