@@ -87,12 +87,13 @@ def advance(
 def _edited(before: Corrections, screen: Sequence[Region], mark: Mark) -> Region | None:
     """Only a mask of the mark's class can be edited by it; a background mark has no class."""
     under_way = {one.region.id for one in before.objects}
-    regions = [one.region for one in before.objects] + [region for region in screen if region.id not in under_way]
-    regions = [region for region in regions if mark.label in (None, region.label)]
+    corrected = [one.region for one in before.objects if mark.label in (None, one.region.label)]
+    others = [region for region in screen if region.id not in under_way and mark.label in (None, region.label)]
+    regions = corrected + others
     bases = {one.region.id: one.base for one in before.objects}
     # what was clicked away to nothing is still meant where it was
     shapes = [region.shape if region.shape.area else bases.get(region.id) or region.shape for region in regions]
-    index = edited(mark.drawn, shapes)
+    index = edited(mark.drawn, shapes, len(corrected))
     return None if index is None else regions[index]
 
 

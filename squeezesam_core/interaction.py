@@ -24,26 +24,31 @@ STAND_IN_SIDE = 256
 STAND_IN_DISTANCE = 0.3
 """Those clicks keep this far from background clicks: a share of the square root of the mask's area."""
 
-NEAR = 0.5
-"""A click edits a mask up to this far outside it: a share of the square root of the mask's area (docs/labeling.md)."""
-SAME_BOX = 0.3
-"""A box edits the mask whose own bounding box has at least this IoU with it (docs/labeling.md)."""
+NEAR, NEAR_UNDER_WAY = 0.5, 1.0
+"""A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object
+that is being corrected: its next click is more likely meant for it (measured in docs/labeling.md)."""
+SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
+"""A box edits the mask whose own bounding box has at least this IoU with it (likewise)."""
 
 
-def edited(prompt: Point | Box, shapes: Sequence[Shape]) -> int | None:
+def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> int | None:
     """Which of the masks on screen a click or a box edits; None if it asks for a new object (issue 6, item 1).
 
-    A click edits the smallest mask that it is in, else the nearest one; a positive click farther from it than NEAR asks
-    for a new object, a background click never does. A box edits the mask that fills it best, from SAME_BOX on.
+    under_way: so many of the masks, the first ones, are being corrected. A click edits the smallest mask that it is in,
+    else the nearest within reach (NEAR); a background click always edits one. A box edits the mask that fits it best,
+    from SAME_BOX on.
     """
-    if isinstance(prompt, Box):
-        overlaps = [_box_iou(prompt, shape) for shape in shapes]
-        best = max(range(len(shapes)), key=overlaps.__getitem__, default=None)
-        return best if best is not None and overlaps[best] >= SAME_BOX else None
-    reach = [NEAR * sqrt(shape.area) if prompt.positive else inf for shape in shapes]
-    away = [shape.distance(prompt.x, prompt.y, within) for shape, within in zip(shapes, reach, strict=True)]
-    nearest = min(range(len(shapes)), key=lambda index: (away[index], shapes[index].area), default=None)
-    return nearest if nearest is not None and away[nearest] < inf else None
+    indices = range(len(shapes))
+    if isinstance(drawn, Box):
+        overlaps = [_box_iou(drawn, shape) for shape in shapes]
+        fitting = [i for i in indices if overlaps[i] >= (SAME_BOX_UNDER_WAY if i < under_way else SAME_BOX)]
+        return max(fitting, key=overlaps.__getitem__, default=None)
+    reach = [
+        (NEAR_UNDER_WAY if i < under_way else NEAR) * sqrt(shapes[i].area) if drawn.positive else inf for i in indices
+    ]
+    away = [shapes[i].distance(drawn.x, drawn.y, reach[i]) for i in indices]
+    within = [i for i in indices if away[i] < inf]
+    return min(within, key=lambda i: (away[i], shapes[i].area), default=None)
 
 
 def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: Size) -> NDArray[np.float32] | None:
