@@ -34,8 +34,9 @@ SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
 def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> int | None:
     """Which of the masks on screen a click or a box edits; None if it asks for a new object (issue 6, item 1).
 
-    under_way: so many of the masks, the first ones, are being corrected. A click edits the smallest mask that it is in,
-    else the nearest within reach (NEAR); a background click always edits one. A box edits the mask that fits it best,
+    under_way: so many of the masks, the first ones, are being corrected. A click edits the mask that it is in, of several
+    one that is being corrected, else the smallest; outside all, the nearest within reach (NEAR). A background click
+    always edits one. A box edits the mask that fits it best,
     from SAME_BOX on.
     """
     indices = range(len(shapes))
@@ -48,7 +49,7 @@ def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> i
     ]
     away = [shapes[i].distance(drawn.x, drawn.y, reach[i]) for i in indices]
     within = [i for i in indices if away[i] < inf]
-    return min(within, key=lambda i: (away[i], shapes[i].area), default=None)
+    return min(within, key=lambda i: (away[i], i >= under_way, shapes[i].area), default=None)
 
 
 def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: Size) -> NDArray[np.float32] | None:
