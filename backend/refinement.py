@@ -16,7 +16,7 @@ from backend.dialogues import Mark, Region
 from backend.labeling_config import LabelingConfig
 from backend.regions import region_id
 from squeezesam_core.fusion import PreparedImage
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.segmenter import segment
 from squeezesam_core.session import Session
@@ -120,8 +120,8 @@ def _segment(
         start = inside_box(previous, _scaled(marks[-1].drawn, previous, image))
     segmentation = segment(look.session, look.prepared, prompt, start)
     score = min(max(segmentation.iou, 0.0), 1.0)
-    drawn = replace(region, shape=Shape.of(segmentation.mask))
-    return Correction(drawn, base, marks, segmentation.probabilities(), score)
+    drawn = replace(region, shape=Shape.of(obeying(segmentation.mask, points, image)))
+    return Correction(drawn, base, marks, obeying(segmentation.probabilities(), points, image), score)
 
 
 def _removes(mark: Mark) -> bool:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam_core.fusion import DISC_RADIUS
 from squeezesam_core.geometry import Size
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 from squeezesam_core.saliency import section_clicks
@@ -30,14 +31,16 @@ that is being corrected: its next click is more likely meant for it (measured in
 SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
 """A box edits the mask whose own bounding box has at least this IoU with it (likewise)."""
 
+OBEYED = 0.08
+"""Radius of what a click that the network does not follow changes: a share of the square root of the mask's area."""
+
 
 def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> int | None:
     """Which of the masks on screen a click or a box edits; None if it asks for a new object (issue 6, item 1).
 
-    under_way: so many of the masks, the first ones, are being corrected. A click edits the mask that it is in, of several
-    one that is being corrected, else the smallest; outside all, the nearest within reach (NEAR). A background click
-    always edits one. A box edits the mask that fits it best,
-    from SAME_BOX on.
+    under_way: so many of the masks, the first ones, are being corrected. A click edits the mask that it is in (of
+    several, one that is being corrected, else the smallest), or the nearest within reach (NEAR); a background click
+    always edits one. A box edits the mask that fits it best, from SAME_BOX on.
     """
     indices = range(len(shapes))
     if isinstance(drawn, Box):
@@ -112,6 +115,24 @@ def inside_box(mask: NDArray[Pixel], box: Box | None) -> NDArray[Pixel]:
     kept = np.zeros_like(mask)
     kept[rows, columns] = mask[rows, columns]
     return kept
+
+
+def obeying(shown: NDArray[Pixel], points: Sequence[Point], image: Size) -> NDArray[Pixel]:
+    """A mask in which every click has effect: where the network kept its own mind, the place clicked on is drawn in or
+    cut out, as large as the network sees clicks but no larger than a share of the mask (OBEYED).
+
+    shown: (h, w) bool, or float32 in 0..1, of the whole photo, which is image (width, height) pixels. Later clicks win.
+    """
+    height, width = shown.shape
+    scale_x, scale_y = width / image[0], height / image[1]
+    area = float(np.count_nonzero(shown >= 0.5))
+    radius = max(1, round(min(DISC_RADIUS * sqrt(width * height), OBEYED * sqrt(area))))
+    drawn: NDArray[np.float32] = shown.astype(np.float32)
+    for point in points:
+        x, y = min(int(point.x * scale_x), width - 1), min(int(point.y * scale_y), height - 1)
+        if (drawn[y, x] >= 0.5) != point.positive:
+            cv2.circle(drawn, (x, y), radius, float(point.positive), cv2.FILLED)
+    return drawn.astype(shown.dtype)
 
 
 def _box_iou(box: Box, shape: Shape) -> float:

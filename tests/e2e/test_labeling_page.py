@@ -154,7 +154,7 @@ def test_undo_takes_a_click_back(demo: RunningDemo, labeling: LabelingPage) -> N
     labeling.accept()
 
     late = labeling.click(0.7, 0.75, "Control", "Alt")  # before the page has saved what was accepted
-    assert not mask("object", late)[at(0.3, 0.75, predicted)]
+    assert not mask("object", late)[at(0.7, 0.75, predicted)]
     labeling.screenshot(SCREENSHOTS / "undo.png")
     labeling.accept()
     assert [region["id"] for region in labeling.submit()] == [predicted["id"]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
 from squeezesam_core.shapes import Shape
 
@@ -174,3 +174,34 @@ ALL = (LEFT, RIGHT, INNER, NOTHING)
 def test_which_mask_a_prompt_edits(drawn, shapes, under_way, found):
     index = edited(drawn, shapes, under_way)
     assert (None if index is None else shapes[index]) is found
+
+
+HALF = np.zeros((100, 200), bool)
+HALF[:, :100] = True
+
+
+@pytest.mark.parametrize(
+    ("points", "holds", "lacks"),
+    [
+        ([Point(50, 50)], [(50, 50)], [(150, 50)]),
+        ([Point(150, 50)], [(150, 50), (152, 50), (50, 50)], [(160, 50)]),
+        ([Point(50, 50, positive=False)], [(60, 50)], [(50, 50), (48, 50)]),
+        ([Point(150, 50), Point(150, 50, positive=False)], [(50, 50)], [(150, 50)]),
+        ([Point(200, 100), Point(0, 0, positive=False)], [(199, 99)], [(0, 0)]),
+    ],
+    ids=["followed already", "drawn in", "cut out", "the later click wins", "corners"],
+)
+@pytest.mark.parametrize("dtype", [bool, np.float32])
+def test_every_click_has_effect(points, holds, lacks, dtype):
+    shown = HALF.astype(dtype)
+    drawn = obeying(shown, points, (200, 100))
+    assert drawn.dtype == shown.dtype
+    assert all(drawn[y, x] for x, y in holds)
+    assert not any(drawn[y, x] for x, y in lacks)
+    np.testing.assert_array_equal(shown, HALF)
+
+
+def test_a_click_on_a_map_of_another_size():
+    drawn = obeying(HALF.astype(np.float32), [Point(1500, 500)], (2000, 1000))
+    assert drawn[50, 150] == 1
+    assert drawn.sum() - HALF.sum() < 100
