@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from squeezesam_core.evaluation.worst import Worst
     from squeezesam_core.samples import Sample
 
-PEERS = {"mobilesam": "squeezesam_core.evaluation.peers.mobilesam"}
+PEERS = {"mobilesam": "squeezesam_core.evaluation.peers.mobilesam_model"}
 """Other models by the module whose load() gives a model.Model; imported only when asked for."""
 
 
@@ -154,7 +154,10 @@ def _beside(peer: str, protocol: "Protocol", models: "Models") -> "tuple[Models,
     try:
         loaded: Model = import_module(PEERS[peer]).load()
     except ModuleNotFoundError as error:
-        raise ModelFileError(f"{peer} is not installed ({error}).", "See docs/evaluation.md, Peers.") from error
+        raise ModelFileError(
+            f"{peer} is not installed ({error}).",
+            "Peers run in torch: install the extra train, and see docs/evaluation.md.",
+        ) from error
     return Models(loaded, models.detector, models.use_map), loaded.name
 
 
