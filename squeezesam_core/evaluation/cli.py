@@ -154,10 +154,7 @@ def _beside(peer: str, protocol: "Protocol", models: "Models") -> "tuple[Models,
     try:
         loaded: Model = import_module(PEERS[peer]).load()
     except ModuleNotFoundError as error:
-        raise ModelFileError(
-            f"{peer} is not installed ({error}).",
-            "Peers run in torch: install the extra train, and see docs/evaluation.md.",
-        ) from error
+        raise ModelFileError(f"{peer} is not installed ({error}).", "See docs/peers.md.") from error
     return Models(loaded, models.detector, models.use_map), loaded.name
 
 
