@@ -132,6 +132,7 @@ def test_from_mask_mends_the_saliency_mask_with_the_newest_click_alone(ask, serv
 def test_flawed_mask_starts_near_the_truth(ask) -> None:
     (case,) = ask("flawed-mask", CENTRE, plan=Plan((1,)))
     assert 0.7 < case.outcome.ious[0] < 0.87
+    assert len(case.outcome.seconds) == 1, "the given mask took no time of the model's"
 
 
 def test_clicking_ends_where_nothing_is_left(ask) -> None:
