@@ -91,7 +91,7 @@ CLICKS = {
     "ui_alt_click_negative.2.POST_predict": ([1, 1, 0], True),
     "ui_click3_background_label.1.POST_predict": ([0], True),
     "ui_click_outside.1.POST_predict": ([1], False),
-    "ui_ctrl_alt_click_negative_over_mask.1.POST_predict": ([1, 1, 0, 0], True),
+    "ui_ctrl_alt_click_negative_over_mask.1.POST_predict": ([1, 1, 0, 1, 0], True),
     "ui_ctrl_click_over_mask.3.POST_predict": ([1], True),
     "ui_exif_click.3.POST_predict": ([1], False),
     "ui_maskid.3.POST_predict": ([1], False),
