@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 
 SQUEEZESAM = Path(sys.executable).with_name("squeezesam")
 NO_SMART = (
-    '<View><Image name="image" value="$image"/><BrushLabels name="brush" toName="image"><Label value="Object"/>'
+    '<View><Image name="image" value="$image"/><BrushLabels name="mask" toName="image"><Label value="Object"/>'
     "</BrushLabels></View>"
 )
 
