@@ -1,6 +1,6 @@
 """SqueezeSAM: a UNet, transformer at its bottom, early and late fusion of the prompt, SAM's mask heads (paper 1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ class SqueezeSAM(nn.Module):
     def __init__(self, encoder: Encoder, decoder_widths: Sequence[int], spec: NetworkInput, dim: int = 256) -> None:
         super().__init__()
         self.spec = spec
+        self.switches: Mapping[str, int] = {}  # how it differs from its preset (presets.build)
         self.encoder = encoder
         *skips, bottom = encoder.channels
         self.neck = nn.Identity() if bottom == dim else nn.Conv2d(bottom, dim, 1)

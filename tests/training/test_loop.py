@@ -16,29 +16,30 @@ from squeezesam_core.model.presets import build
 from training.datasets.corpus import read_corpus
 from training.loop import train
 from training.recipe import Recipe, Stage
-from training.tasks import SaliencyTask, SegmentationTask
+from training.tasks import make_task
 
 SOURCES = [{"directory": "shapes", "maps": "maps"}]
 
 
 def recipe(preset: str, steps: int) -> Recipe:
     stages = [Stage(size=64, batch=2, steps=steps)]
-    return Recipe(preset=preset, side=64, stage=stages, source=SOURCES, warmup=1)  # type: ignore[arg-type]
+    return Recipe(preset=preset, side=64, stage=stages, source=SOURCES, warmup=1, precision="fp32")  # type: ignore[arg-type]
 
 
 def run(plan: Recipe, root: Path, out: Path) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    network = build(plan.preset, plan.side)
+    network = build(plan.preset, plan.side, plan.switches)
     corpus = read_corpus(plan.source, root, masks_only=True)
-    task = SaliencyTask(network, corpus) if plan.preset == "saliency" else SegmentationTask(network, corpus)  # type: ignore[arg-type]
-    train(task, plan, out)
+    train(make_task(network, corpus, plan), plan, out)
     return checkpoint.load(out / "last.pt")["network"]
 
 
+@pytest.mark.parametrize("accumulate", [1, 2], ids=["one batch a step", "accumulating"])
 def test_stopped_and_resumed_equals_straight_through(
-    corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    accumulate: int, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = recipe("serving", 4)
+    plan.stage[0].accumulate = accumulate
     straight = run(plan, corpus_root, tmp_path / "straight")
     monkeypatch.setattr(Recipe, "steps", property(lambda self: 2))  # the loop stops after two steps ...
     monkeypatch.setattr(Recipe, "rate_at", lambda self, step: max(0.0, 1 - step / 4))

@@ -13,10 +13,10 @@ from squeezesam_core.model.presets import build
 from training.augment import random_view
 from training.datasets.corpus import read_corpus
 from training.datasets.teacher import is_sure
-from training.items import MAP_SHARE, saliency_item, segmentation_item
+from training.items import MAP_SHARE, saliency_item, segmentation_items
 from training.losses import iou, mask_loss, segmentation_loss
 from training.prompts import TrainingPrompt, flawed_mask, random_prompt
-from training.recipe import Recipe, read_recipe
+from training.recipe import Augmentation, Recipe, read_recipe
 
 
 def disc(height: int = 64, width: int = 64, radius: int = 16) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_flawed_masks_resemble_but_differ() -> None:
 
 def test_half_of_the_items_carry_the_map(corpus_root: Path) -> None:
     corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
-    items = [segmentation_item(corpus, np.random.default_rng(seed), (64, 64)) for seed in range(200)]
+    items = [segmentation_items(corpus, np.random.default_rng(s), (64, 64), 1, Augmentation())[0] for s in range(200)]
     given = np.mean([item.previous is not None for item in items])
     assert abs(given - (MAP_SHARE + 0.15)) < 0.1
     assert all(item.truth.any() for item in items)
