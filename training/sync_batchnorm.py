@@ -29,13 +29,14 @@ class _SumOfAll(torch.autograd.Function):
 class CpuSyncBatchNorm(nn.BatchNorm2d):
     """BatchNorm2d, in training with the mean and variance over all processes; (B, C, H, W) -> the same, any B each.
 
-    In float32 whatever the input's type, and in two passes (mean, then deviations from it), as one pass loses digits.
+    In the precision of its weights whatever the input's, and in two passes (mean, then the deviations from it), as one
+    pass loses digits.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and dist.is_initialized()):
             return super().forward(x)
-        values = x.float()
+        values = x.to(self.weight.dtype)
         here = torch.cat([values.sum((0, 2, 3)), values.new_tensor([x.numel() / x.shape[1]])])
         total = _SumOfAll.apply(here)
         count = total[-1]

@@ -31,7 +31,7 @@ PASTED_SIDES = (0.25, 0.9)
 """The longer side of a pasted object, as a share of the photo's shorter side."""
 MOST_OUTSIDE = 0.15
 """Share of its width and height by which a pasted object may stick out of the photo."""
-MOST_COLOUR_SHIFT = 0.5
+MOST_COLOUR_SHIFT = 0.35
 """A pasted object's mean colour goes up to this share of the way to its new photo's."""
 
 
@@ -77,13 +77,14 @@ def crop_around(
 ) -> tuple[float, float, float, float]:
     """Centre crop around an object: a window that holds its box, as (centre x, centre y, width, height) in pixels.
 
-    box: x0, y0, x1, y1 in the photo's pixels; aspect: the window's, width / height, where the photo is large enough.
+    box: x0, y0, x1, y1 in the photo's pixels; aspect: the window's, width / height, where the box allows it.
     The object stands anywhere in it; the window stays in the photo, or is a tenth larger than it at most.
     """
     width, height = photo
     x0, y0, x1, y1 = box
     least, most = CROP_AREAS
     area = max((x1 - x0) * (y1 - y0), 64.0) * math.exp(rng.uniform(math.log(least), math.log(most)))
+    area *= min(1.0, 1.1 * width / math.sqrt(area * aspect), 1.1 * height / math.sqrt(area / aspect)) ** 2
     crop_w = min(max(math.sqrt(area * aspect), (x1 - x0) * 1.05), width * 1.1)
     crop_h = min(max(math.sqrt(area / aspect), (y1 - y0) * 1.05), height * 1.1)
     centre_x = (x0 + x1) / 2 + rng.uniform(-0.5, 0.5) * max(crop_w - (x1 - x0), 0)
@@ -100,7 +101,7 @@ def cut_and_paste(
 
     photo (H, W, 3) uint8 and mask (H, W) bool, not empty; onto (h, w, 3) uint8. Returns the new photo (h, w, 3) uint8
     and the object's mask in it (h, w) bool. The edge is soft, and a pixel inside the mask, so that no rim of the old
-    background comes along.
+    background comes along. An object that its photo cut off at the bottom is cut off there again, as people often are.
     """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     cut, shape = photo[y : y + height, x : x + width], mask[y : y + height, x : x + width].astype(np.float32)
@@ -113,6 +114,8 @@ def cut_and_paste(
         cut, shape = cut[:, ::-1], shape[:, ::-1]
     left = round(rng.uniform(-MOST_OUTSIDE * size[0], onto.shape[1] - (1 - MOST_OUTSIDE) * size[0]))
     top = round(rng.uniform(-MOST_OUTSIDE * size[1], onto.shape[0] - (1 - MOST_OUTSIDE) * size[1]))
+    if mask[-1].any():
+        top = max(top, onto.shape[0] - size[1])
     rows = slice(max(top, 0), min(top + size[1], onto.shape[0]))
     columns = slice(max(left, 0), min(left + size[0], onto.shape[1]))
     seen = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
