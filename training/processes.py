@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from training.sync_batchnorm import synchronised
+from training.sync_batchnorm import synchronise
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Processes:
         if self.count == 1:
             return network
         devices = None if self.device.type == "cpu" else [self.device]
-        # statistics are equal everywhere already: BatchNorm's are synchronised
-        return DistributedDataParallel(synchronised(network, self.device), device_ids=devices, broadcast_buffers=False)
+        synchronise(network, self.device)  # so buffers are equal everywhere without being sent
+        return DistributedDataParallel(network, device_ids=devices, forward_sync_buffers=False)
 
     def without_averaging(self, network: nn.Module) -> AbstractContextManager[None]:
         """For all but the last batch of a step: gradients add up here, and are averaged once."""

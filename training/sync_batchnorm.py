@@ -29,23 +29,24 @@ class _SumOfAll(torch.autograd.Function):
 class CpuSyncBatchNorm(nn.BatchNorm2d):
     """BatchNorm2d, in training with the mean and variance over all processes; (B, C, H, W) -> the same, any B each.
 
-    In the precision of its weights whatever the input's, and in two passes (mean, then the deviations from it), as one
-    pass loses digits.
+    In the precision of its weights whatever the input's. Sums are taken of the deviations from the running mean, which
+    is the same everywhere: one exchange for mean and variance, without the digits that plain sums of squares lose.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and dist.is_initialized()):
             return super().forward(x)
-        values = x.to(self.weight.dtype)
-        here = torch.cat([values.sum((0, 2, 3)), values.new_tensor([x.numel() / x.shape[1]])])
-        total = _SumOfAll.apply(here)
-        count = total[-1]
-        mean = total[:-1] / count
-        centred = values - mean[:, None, None]
-        variance = _SumOfAll.apply(centred.square().sum((0, 2, 3))) / count
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        if self.running_mean is None:
+            raise AssertionError("the networks here track running statistics")
+        shift = self.running_mean.clone()
+        shifted = x.to(self.weight.dtype) - shift[:, None, None]
+        count = shifted.new_tensor([x.numel() / x.shape[1]])
+        total = _SumOfAll.apply(torch.cat([shifted.sum((0, 2, 3)), shifted.square().sum((0, 2, 3)), count]))
+        mean, square = (total[:-1] / total[-1]).chunk(2)
+        variance = (square - mean.square()).clamp(min=0)
+        self._remember((shift + mean).detach(), variance.detach() * total[-1].detach() / (total[-1].detach() - 1))
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        return (shifted * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(x.dtype)
 
     def _remember(self, mean: Tensor, unbiased: Tensor) -> None:
         if self.momentum is None or self.running_mean is None or self.running_var is None:
@@ -56,10 +57,11 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
 
 
-def synchronised(network: nn.Module, device: torch.device) -> nn.Module:
-    """Replace every BatchNorm2d of the network in place; parameters, buffers and their names stay the same."""
+def synchronise(network: nn.Module, device: torch.device) -> None:
+    """Replace every BatchNorm2d inside the network; parameters, buffers and their names stay the same."""
     if device.type != "cpu":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.BatchNorm2d:
@@ -69,4 +71,3 @@ def synchronised(network: nn.Module, device: torch.device) -> nn.Module:
                 layer.num_batches_tracked = child.num_batches_tracked
                 layer.train(child.training)
                 setattr(parent, name, layer)
-    return network

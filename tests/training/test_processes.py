@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,37 @@ SAME_GRADIENT = 0.15
 a channel at its bottom; in float64 it is exact (test_sync_batchnorm.py). Other batches would give 1 or more."""
 
 
-def start(folder: Path, root: Path, processes: int, **stage: int) -> "subprocess.Popen[bytes]":
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(corpus_root: Path) -> Iterator[Start]:
+    """Start `squeezesam train` in a folder; what still runs at the end is stopped."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(folder: Path, processes: int, **stage: int) -> "subprocess.Popen[bytes]":
+        started.append(command(folder, corpus_root, processes, **stage))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def command(folder: Path, root: Path, processes: int, **stage: int) -> "subprocess.Popen[bytes]":
     folder.mkdir(exist_ok=True)
     (folder / "recipe.toml").write_text(RECIPE.format(**stage))
-    command = [sys.executable, "-m"]
+    words = [sys.executable, "-m"]
     if processes > 1:
-        command += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
-    command += ["backend.cli", "train", str(folder / "recipe.toml"), "--out", str(folder), "--root", str(root)]
-    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+        words += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    words += ["backend.cli", "train", str(folder / "recipe.toml"), "--out", str(folder), "--root", str(root)]
+    return subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
 
 
 def finish(process: "subprocess.Popen[bytes]") -> str:
-    errors = process.communicate(timeout=300)[1].decode()
+    errors = process.communicate(timeout=900)[1].decode()
     assert process.returncode == 0, errors
     assert "terminate called" not in errors
     return errors
@@ -62,9 +82,9 @@ def gradient(state: dict[str, Any]) -> torch.Tensor:
 
 
 @pytest.mark.slow
-def test_two_processes_of_a_batch_equal_one_of_twice_the_batch(corpus_root: Path, tmp_path: Path) -> None:
-    finish(start(tmp_path / "one", corpus_root, 1, batch=4, accumulate=1, steps=1))
-    finish(start(tmp_path / "two", corpus_root, 2, batch=2, accumulate=1, steps=1))
+def test_two_processes_of_a_batch_equal_one_of_twice_the_batch(start: Start, tmp_path: Path) -> None:
+    finish(start(tmp_path / "one", 1, batch=4, accumulate=1, steps=1))
+    finish(start(tmp_path / "two", 2, batch=2, accumulate=1, steps=1))
     one, two = last(tmp_path / "one"), last(tmp_path / "two")
     for name, tensor in one["network"].items():
         if "running" in name:  # synchronised BatchNorm saw all four items
@@ -76,10 +96,10 @@ def test_two_processes_of_a_batch_equal_one_of_twice_the_batch(corpus_root: Path
 
 
 @pytest.mark.slow
-def test_two_processes_stop_together_and_resume_exactly(corpus_root: Path, tmp_path: Path) -> None:
+def test_two_processes_stop_together_and_resume_exactly(start: Start, tmp_path: Path) -> None:
     shape = {"batch": 2, "accumulate": 2}
-    finish(start(tmp_path / "straight", corpus_root, 2, **shape, steps=24))
-    halves = start(tmp_path / "halves", corpus_root, 2, **shape, steps=24)
+    finish(start(tmp_path / "straight", 2, **shape, steps=8))
+    halves = start(tmp_path / "halves", 2, **shape, steps=8)
     assert halves.stderr is not None
     while b"training serving" not in halves.stderr.readline():
         assert halves.poll() is None
@@ -89,8 +109,8 @@ def test_two_processes_stop_together_and_resume_exactly(corpus_root: Path, tmp_p
     os.kill(workers[-1], signal.SIGTERM)  # one of them; the other must stop too
     finish(halves)
     stopped = last(tmp_path / "halves")["step"]
-    assert 1 <= stopped < 24
-    finish(start(tmp_path / "halves", corpus_root, 2, **shape, steps=24))
+    assert 1 <= stopped < 8
+    finish(start(tmp_path / "halves", 2, **shape, steps=8))
     straight, resumed = last(tmp_path / "straight"), last(tmp_path / "halves")
-    assert resumed["step"] == straight["step"] == 24
+    assert resumed["step"] == straight["step"] == 8
     assert all(torch.equal(straight["network"][name], resumed["network"][name]) for name in straight["network"])

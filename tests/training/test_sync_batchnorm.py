@@ -10,7 +10,7 @@ from torch import nn
 
 from squeezesam_core.model.presets import build
 from tests.training.gloo_process import loss, network_and_batch
-from training.sync_batchnorm import CpuSyncBatchNorm, synchronised
+from training.sync_batchnorm import CpuSyncBatchNorm, synchronise
 
 
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_names_and_tensors_stay() -> None:
     network = build("saliency", 64)
     before = network.state_dict()
     parameters = set(map(id, network.parameters()))
-    synchronised(network, torch.device("cpu"))
+    synchronise(network, torch.device("cpu"))
     assert not [layer for layer in network.modules() if type(layer) is nn.BatchNorm2d]
     assert all(tensor.data_ptr() == before[name].data_ptr() for name, tensor in network.state_dict().items())
     assert set(map(id, network.parameters())) == parameters
