@@ -139,14 +139,22 @@ def evaluate(run: Path, data: Path, protocol: str, limit: int) -> dict[str, Any]
     return found
 
 
+def command(options: argparse.Namespace) -> str:
+    """What made the page, with folders named by what they hold."""
+    words = ["python docs/make_ablations.py --root DATA --out runs/ablations"]
+    words += [f"--recipe {options.recipe.name}"] if options.recipe != parser().get_default("recipe") else []
+    words += [f"--steps {options.steps} --limit {options.limit}"]
+    words += [f"--test TEST_SETS --sets {options.sets}"] if options.test else []
+    return " ".join(words)
+
+
 def page(
     options: argparse.Namespace, size: int, batch: int, results: list[tuple[str, list[str], dict[str, Figures]]]
 ) -> str:
     lines = [
         "# Ablations",
         "",
-        "Written by `python docs/make_ablations.py --root DATA --out runs/ablations"
-        f" --steps {options.steps} --limit {options.limit}`; do not edit.",
+        f"Written by `{command(options)}`; do not edit.",
         "",
         f"Each row changes one thing of `{options.recipe.name}` and is trained for {options.steps} steps of {batch}",
         f"items at {size} px, from the same seed. mIoU in % against people's masks, without a saliency map, the",
