@@ -55,7 +55,8 @@ def main() -> None:
     results: list[tuple[str, list[str], dict[str, Figures]]] = []
     for row in rows:
         changes = [*row["set"], *shared]
-        run = options.out / hashlib.sha256("\n".join(changes).encode()).hexdigest()[:12]
+        made_of = "\n".join([options.recipe.read_text(encoding="utf-8"), *changes])
+        run = options.out / hashlib.sha256(made_of.encode()).hexdigest()[:12]
         train(options.recipe, changes, options.root, run)
         figures = {
             name: {protocol: evaluate(run, folder, protocol, options.limit) for protocol in protocols()}
