@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
 
         jobs = redis_jobs(settings)
-    return web_app(settings, annotator, label_studio, jobs, {"photos": annotator.photos})
+    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, caches={"photos": annotator.photos})
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -86,6 +86,7 @@ def load_service(settings: Settings) -> Service:
 def web_app(
     settings: Settings,
     annotator: Annotator,
+    *,
     label_studio: LabelStudio | None = None,
     jobs: Jobs | None = None,
     caches: Mapping[str, CacheStatistics] | None = None,
