@@ -132,12 +132,12 @@ def detector_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
 
 
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
-    """The gate of the no-click path: the least peak of a map with a salient object (squeezesam_core/saliency.py)."""
-    for faintest in (0.35, 0.5, 0.6, 0.7, 0.8, 0.9):
-        with setting(saliency, FAINTEST=faintest):
+    """The gate of the no-click path: the least mean of a salient blob (squeezesam_core/saliency.py)."""
+    for least in (0.0, 0.65, 0.7, 0.75, 0.8, 0.85):
+        with setting(saliency, LEAST_MEAN=least):
             given = [outcome.last < 1 for _, outcome in bench.ask("empty-crops")]
             yield (
-                f"{faintest}",
+                f"{least}",
                 {
                     "masks on empty crops": 100 * float(np.mean(given)),
                     "no click": bench.figures({"": lambda: bench.ask("saliency")})[""],

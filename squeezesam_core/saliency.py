@@ -12,6 +12,8 @@ from squeezesam_core.prompts import Point, Prompt
 
 FAINTEST = 0.35
 """A map whose highest value is below this shows no salient object (detectors' maps are not stretched)."""
+LEAST_MEAN = 0.75
+"""A blob whose mean value is below this is texture that the detector half believes in (docs/choices.md, gate)."""
 SMALLEST = 0.0005
 """A blob smaller than this share of the map is noise."""
 
@@ -47,7 +49,7 @@ def most_salient_blob(saliency: NDArray[np.float32]) -> Blob | None:
     """The blob with the highest value; a tie goes to the one that has it more often, then to the first in raster order.
 
     saliency: (h, w) float32 in 0..1. Values are compared as bytes: on floats ties would never happen. None if the map
-    is flat, faint or holds nothing but noise: no salient object.
+    is flat, faint, or holds nothing but noise and half-lit texture: no salient object.
     """
     foreground = otsu(saliency)
     if foreground is None:
@@ -63,6 +65,8 @@ def most_salient_blob(saliency: NDArray[np.float32]) -> Blob | None:
     frequencies = histogram[np.arange(count), np.maximum(peaks, 0)]
     best = int(np.lexsort((-np.arange(count), frequencies, peaks))[-1])
     mask = labels == best
+    if saliency[mask].mean() < LEAST_MEAN:
+        return None
     return Blob(mask, section_clicks(mask), float(peaks[best] / 255))
 
 

@@ -94,3 +94,11 @@ def test_clicks_always_lie_in_the_blob(saliency: np.ndarray) -> None:
     if blob is not None:
         assert 1 <= len(blob.clicks) == len(set(blob.clicks)) <= 5
         assert all(blob.mask[y, x] for x, y in blob.clicks)
+
+
+@pytest.mark.parametrize(("inside", "found"), [(0.95, True), (0.6, False)], ids=["lit", "half-lit texture"])
+def test_the_gate_asks_for_a_blob_that_is_lit_as_a_whole(inside: float, found: bool) -> None:
+    saliency = np.zeros((40, 60), np.float32)
+    saliency[10:30, 20:40] = inside
+    saliency[20, 30] = 1.0
+    assert (most_salient_blob(saliency) is not None) == found
