@@ -90,16 +90,24 @@ class Recipe(BaseModel):
 def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     """Read a recipe and change some of it: each change is KEY=VALUE in TOML, as in augmentation.mask_merging=true.
 
+    `corpus = "corpora/NAME.toml"`, relative to the recipe, names a file of sources that recipes share; a recipe's own
+    come after them.
+
     Raises InvalidDatasetError that names the file, or the change, and the field.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "corpus" in content:
+            shared = tomllib.loads((path.parent / content.pop("corpus")).read_text(encoding="utf-8"))
+            content["source"] = [*shared["source"], *content.get("source", [])]
         for change in changes:
             content = _merged(content, _parsed(change))
         return Recipe.model_validate(content)
     except FileNotFoundError as error:
-        raise InvalidDatasetError(f"There is no recipe {path}.", "See training/recipes/.") from error
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise InvalidDatasetError(
+            f"There is no recipe or corpus {error.filename}.", "See training/recipes/."
+        ) from error
+    except (tomllib.TOMLDecodeError, ValidationError, KeyError, TypeError) as error:
         raise InvalidDatasetError(f"{path} is not a recipe: {error}.", "See training/recipes/.") from error
 
 

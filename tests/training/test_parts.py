@@ -356,3 +356,13 @@ def test_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=r"x\.pt"):
         checkpoint.load(path)
+
+
+def test_recipes_share_a_corpus_and_add_to_it(tmp_path: Path) -> None:
+    (tmp_path / "shared.toml").write_text('[[source]]\ndirectory = "a"\n')
+    recipe = 'preset = "serving"\nside = 64\ncorpus = "shared.toml"\n[[stage]]\nsize = 64\nbatch = 2\nsteps = 1\n'
+    (tmp_path / "recipe.toml").write_text(recipe + '[[source]]\ndirectory = "b"\n')
+    assert [source["directory"] for source in read_recipe(tmp_path / "recipe.toml").source] == ["a", "b"]
+    (tmp_path / "shared.toml").unlink()
+    with pytest.raises(InvalidDatasetError, match="shared.toml"):
+        read_recipe(tmp_path / "recipe.toml")
