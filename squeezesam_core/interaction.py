@@ -69,24 +69,24 @@ def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: 
     return saliency if prompt.positive or prompt.box is not None else None
 
 
-def correction(prompt: Prompt, mask: NDArray[np.bool_]) -> Prompt:
+def correction(prompt: Prompt, mask: NDArray[np.bool_], image: Size | None = None) -> Prompt:
     """The clicks that correct a mask on screen, after up to five that stand for that mask.
 
     A lone click means a new object to the network, which then keeps little of the previous mask. So the mask speaks by
     clicks as well: those of its largest part (saliency.section_clicks), without the ones near a background click.
-    mask: (H, W) bool at the photo's size, given to the network as the previous mask too. A prompt without clicks, and
-    an empty mask, change nothing.
+    mask: (h, w) bool of the whole photo, given to the network as the previous mask too; image: (width, height) of the
+    photo, None if the mask has its size. A prompt without clicks, and an empty mask, change nothing.
     """
-    height, width = mask.shape
-    scale = min(1.0, STAND_IN_SIDE / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    width, height = image or mask.shape[::-1]
+    scale = min(1.0, STAND_IN_SIDE / max(mask.shape))
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
     if not prompt.points or not small.any():
         return prompt
     _, parts, statistics, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     largest = parts == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
     stand_ins = [Point((x + 0.5) * width / size[0], (y + 0.5) * height / size[1]) for x, y in section_clicks(largest)]
-    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask))
+    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask) / mask.size * width * height)
     background = [point for point in prompt.points if not point.positive]
     kept = [p for p in stand_ins if all(hypot(p.x - b.x, p.y - b.y) > distance for b in background)]
     room = max(0, MAX_POINTS - len(prompt.points))

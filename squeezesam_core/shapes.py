@@ -1,16 +1,15 @@
-"""A mask packed small: for states that keep many, and for asking which of them a click means."""
+"""A mask kept small: for states that keep many, and for asking which of them a click means."""
 
 import hashlib
-import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from math import hypot
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import masks
 from squeezesam_core.geometry import Size
+from squeezesam_core.runs import Runs
 
 THUMBNAIL_SIDE = 256
 """Distances are measured at this longer side, so they cost the same for every photo."""
@@ -18,43 +17,56 @@ THUMBNAIL_SIDE = 256
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A mask of a photo.
+    """A mask of a photo. What is asked of it is computed when first asked, and kept."""
 
-    size: (width, height) of the photo; packed: the mask's bits, compressed; box: x, y, width, height in pixels of the
-    smallest box around it; area: its pixels; thumbnail: (h, w) uint8, 1 where any pixel of the mask is.
-    """
-
-    size: Size
-    packed: bytes
-    box: tuple[int, int, int, int]
-    area: int
-    thumbnail: NDArray[np.uint8]
+    runs: Runs
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> "Shape":
         """mask: (H, W) bool."""
-        height, width = mask.shape
-        scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        covered = cv2.resize(mask.astype(np.float32), small, interpolation=cv2.INTER_AREA) > 0
-        packed = zlib.compress(np.packbits(mask).tobytes(), 1)
-        area = int(np.count_nonzero(mask))
-        return cls((width, height), packed, masks.bounding_box(mask), area, covered.astype(np.uint8))
+        return cls(Runs.of(mask))
+
+    @classmethod
+    def empty(cls, size: Size) -> "Shape":
+        """size: (width, height) of the photo."""
+        return cls(Runs(size, np.zeros(0, np.int32), np.zeros(0, np.int32)))
+
+    @property
+    def size(self) -> Size:
+        """(width, height) of the photo."""
+        return self.runs.size
+
+    @property
+    def area(self) -> int:
+        """Its pixels."""
+        return self.runs.area
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width, height in pixels of the smallest box around it."""
+        return self.runs.box
 
     @property
     def nbytes(self) -> int:
-        return len(self.packed) + self.thumbnail.nbytes
+        """Memory it holds, with the thumbnail that it may come to hold."""
+        return self.runs.nbytes + THUMBNAIL_SIDE**2
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """The same for equal masks."""
-        return hashlib.sha256(self.packed).digest()
+        return hashlib.sha256(repr(self.size).encode() + self.runs.starts.tobytes() + self.runs.ends.tobytes()).digest()
+
+    @cached_property
+    def thumbnail(self) -> NDArray[np.bool_]:
+        """(h, w) bool: set where any pixel of the mask is."""
+        width, height = self.size
+        scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
+        # what rounding leaves of a sum that should be 0 is far below the share of one pixel
+        return self.runs.coverage((max(1, round(width * scale)), max(1, round(height * scale)))) > 1e-7
 
     def mask(self) -> NDArray[np.bool_]:
         """(H, W) bool."""
-        width, height = self.size
-        bits = np.unpackbits(np.frombuffer(zlib.decompress(self.packed), np.uint8), count=width * height)
-        return bits.reshape(height, width).astype(bool)
+        return self.runs.mask()
 
     def distance(self, x: float, y: float, within: float) -> float:
         """Pixels from a place in the photo (image frame) to the mask; 0 inside.
