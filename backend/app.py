@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import cv2
 import httpx
-from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from backend.addresses import AddressPolicy
+from backend.ahead import Ahead
 from backend.annotator import Annotator, Service
 from backend.auth import BasicAuthMiddleware
 from backend.cache import ByteCache
@@ -38,7 +38,10 @@ MOST_SAID = 500
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
     annotator, label_studio = build_annotator(settings)
-    return web_app(settings, annotator, label_studio)
+    ahead = None
+    if label_studio is not None and settings.label_studio_api_key is not None:
+        ahead = Ahead(label_studio.call, annotator.scenes)
+    return web_app(settings, annotator, label_studio, caches=annotator.caches, ahead=ahead)
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -82,11 +85,12 @@ def web_app(
     label_studio: LabelStudio | None = None,
     jobs: Callable[[], JobsOverview] = NoQueue,
     caches: Mapping[str, CacheStatistics] | None = None,
+    ahead: Ahead | None = None,
 ) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}.
 
     label_studio: asked for predictions to compare annotations with. jobs: reads the queue for /status and /metrics;
-    caches: by name, for /metrics.
+    caches: by name, for /metrics. ahead: prepares the photos that come next.
     """
     problems, metrics, started = Problems(), Metrics(), time.monotonic()
     fetch = None if label_studio is None or settings.label_studio_api_key is None else label_studio.prediction
@@ -101,13 +105,14 @@ def web_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        current_default_thread_limiter().total_tokens = settings.concurrency
         yield
         submissions.close()
+        if ahead is not None:
+            ahead.close()
 
     # FastAPI's own pages load scripts from elsewhere
     app = FastAPI(title="SqueezeSAM for Label Studio", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(routes(annotator, settings, problems, metrics, submissions, status))
+    app.include_router(routes(annotator, settings, problems, metrics, submissions, status, ahead))
 
     @app.exception_handler(SqueezeSAMError)
     async def known(request: Request, error: SqueezeSAMError) -> AsciiJSONResponse:

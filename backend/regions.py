@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.bodies import RLEText
 from backend.dialogues import Asked, Mark, Region
 from backend.labeling_config import BACKGROUND_LABEL, ConfigurationError, LabelingConfig
 from squeezesam_core import polygons, rle
@@ -71,8 +72,10 @@ def fingerprint(result: Result) -> str:
     """The same for regions that show the same: what a decoded region may be kept under."""
     value = result["value"]
     drawn = value.get("rle") or value.get("points")
-    described = (result["id"], result["from_name"], result["original_width"], result["original_height"], drawn)
-    return hashlib.sha256(repr((described, value.get(result["type"]))).encode()).hexdigest()
+    described = (result["id"], result["from_name"], result["original_width"], result["original_height"])
+    digest = hashlib.sha256(repr((described, value.get(result["type"]))).encode())
+    digest.update(drawn.compact() if isinstance(drawn, RLEText) else repr(drawn).replace(" ", "").encode())
+    return digest.hexdigest()
 
 
 def read_region(result: Result, config: LabelingConfig) -> Region:
@@ -86,7 +89,7 @@ def read_region(result: Result, config: LabelingConfig) -> Region:
         except (TypeError, ValueError) as error:
             cause = f"The polygon {result['id']} cannot be read ({error})."
             raise InvalidPromptError(cause, "Draw the region again, or take it out.") from error
-        shape = Shape.of(polygons.to_mask(percent_to_image(np.nan_to_num(points), size), size))
+        shape = Shape(polygons.to_runs(percent_to_image(np.nan_to_num(points), size), size))
     else:
         shape = Shape(rle.read(value["rle"], size))
     return Region(str(result["id"]), str(labels[0]), output.name, shape)

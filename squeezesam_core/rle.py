@@ -96,11 +96,15 @@ def read(rle: Sequence[int], size: Size) -> Runs:
 def _stretches(data: bytes, sizes: Sequence[int], count: int) -> tuple[list[int], list[int]]:
     """First pixels, and those after the last, of the stretches whose alpha is not 0; none touches another."""
     padded = np.frombuffer(data + bytes(5), np.uint8).astype(np.int64)
-    windows = sum(padded[shift : len(data) + shift] << (8 * (4 - shift)) for shift in range(5)).tolist()  # 40 bits each
+    of_bytes = np.stack([padded[shift : len(data) + shift] << (8 * (4 - shift)) for shift in range(5)])
+    windows: list[int] = of_bytes.sum(axis=0).tolist()  # the 40 bits from each byte on
     bits = len(data) * 8
     starts: list[int] = []
     ends: list[int] = []
-    at, bit = 0, HEADER  # alpha of pixel i is value 4 i + 3: values `at` to `end` hold the alphas of at // 4 to end // 4
+    at, bit = (
+        0,
+        HEADER,
+    )  # alpha of pixel i is value 4 i + 3: values `at` to `end` hold the alphas of at // 4 to end // 4
     while at < count:
         if bit + 3 > bits:
             raise _invalid("it ends too early")
@@ -114,11 +118,9 @@ def _stretches(data: bytes, sizes: Sequence[int], count: int) -> tuple[list[int]
             raise _invalid("it ends too early")
         if end > count:
             raise _invalid("a run reaches past the image")
-        if repeated:
-            found = ((at // CHANNELS, end // CHANNELS),) if value else ()
-        else:
-            found = _set_pixels(data, bit, at, end)
-        for first, last in found:
+        # alpha of pixel i is value 4 i + 3: the values from `at` to `end` hold the alphas of at // 4 to end // 4
+        same = [(at // CHANNELS, end // CHANNELS)] if value else []
+        for first, last in same if repeated else _set_pixels(data, bit, at, end):
             if ends and first == ends[-1]:
                 ends[-1] = last
             elif last > first:

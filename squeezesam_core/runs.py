@@ -39,7 +39,9 @@ class Runs:
 
     @classmethod
     def of_stretches(cls, size: Size, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> "Runs":
-        """Of stretches that may go on over the ends of rows: sorted, none empty, none touching another."""
+        """Of sorted stretches that do not overlap; they may be empty, touch, and go on over the ends of rows."""
+        some = ends > starts
+        starts, ends = starts[some], ends[some]
         width = size[0]
         first, last = starts // width, (ends - 1) // width
         rows = last - first + 1
@@ -47,6 +49,7 @@ class Runs:
         row = np.arange(len(stretch)) - np.repeat(np.cumsum(rows) - rows, rows) + first[stretch]
         begin = np.maximum(starts[stretch], row * width)
         end = np.minimum(ends[stretch], (row + 1) * width)
+        begin, end = _joined(begin, end, begin[1:] % width != 0)
         return cls(size, begin.astype(np.int32), end.astype(np.int32))
 
     @classmethod
@@ -56,7 +59,7 @@ class Runs:
         The same mask as enlarging them to (H, W) and comparing with 0. Between two columns of logits the enlarged row
         is a straight line, which crosses 0 at a place that a division gives: no value in between is computed.
         """
-        height, width = logits.shape
+        width = logits.shape[1]
         across, down = window.size
         rows = _enlarged_rows(logits, down)
         inside = np.zeros((down, width + 2), np.int8)
@@ -71,11 +74,7 @@ class Runs:
         end = np.where(node == width, across, np.ceil(column))[1::2]
         start, end = np.clip(start, 0, across).astype(np.int64), np.clip(end, 0, across).astype(np.int64)
         begin_of_row = (row[::2].astype(np.int64) + window.y0) * image[0] + window.x0
-        starts, ends = begin_of_row + start, begin_of_row + end
-        seen = ends > starts  # where the window has fewer pixels than logits, some fall between two pixels
-        starts, ends = starts[seen], ends[seen]
-        starts, ends = _joined(starts, ends, starts[1:] % image[0] != 0)
-        return cls(image, starts.astype(np.int32), ends.astype(np.int32))
+        return cls.of_stretches(image, begin_of_row + start, begin_of_row + end)
 
     @property
     def nbytes(self) -> int:

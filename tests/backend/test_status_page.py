@@ -130,7 +130,7 @@ def address(annotator, photos):
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield "http://127.0.0.1:{}".format(server.servers[0].sockets[0].getsockname()[1])
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
 
