@@ -13,6 +13,7 @@ from backend.refinement import Corrections, Look, advance
 from backend.regions import Result, fingerprint, on_screen, read_region, read_request, region_id, write_region
 from backend.scenes import Scene, Scenes
 from backend.stages import stage
+from squeezesam_core.confidence import confidence
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError
 from squeezesam_core.prompts import MAX_POINTS
 from squeezesam_core.saliency import most_salient_blob
@@ -41,7 +42,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Label Studio's prediction: regions, and a score in 0..1."""
+    """Label Studio's prediction: regions, and how sure they are of themselves, 0..1 (squeezesam_core.confidence)."""
 
     result: list[dict[str, Any]]
     score: float
@@ -99,7 +100,7 @@ class Annotator:
             return EMPTY
         output = config.outputs[0]
         label = output.labels[0] if output.labels else ""
-        score = min(max(segmentation.iou, 0.0), 1.0)
+        score = confidence(segmentation, scene.saliency).score
         region = Region(region_id(task["id"], output.name, label), label, output.name, shape)
         return self._written([(region, score)], score, config)
 

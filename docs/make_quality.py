@@ -1,119 +1,122 @@
 """Write docs/quality.md: what `squeezesam evaluate` says of the versions that ship, on folders of test photos.
 
-    python docs/make_quality.py --data TEST_SETS [--sets ecssd,pets] [--limit 100] [--paper runs/paper/last.pt]
+    python docs/make_quality.py --data TEST_SETS [--sets ecssd,pets] [--limit 100]
+    python docs/make_quality.py --data TEST_SETS --detector-only [--weights DIR]
 
-Every figure in the page comes from a command that stands beside it.
+Every figure comes from a command that stands on the page. Finished results are kept in --cache by weights, limit and
+command, so that a run can be stopped and goes on where it was, set by set; the page is written anew after each set,
+with what there is. --detector-only judges just the detector and writes a table to standard output instead of the page.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from quality_page import COMPARED, DETECTOR, SETS, Result, page, table
+
+from squeezesam_core.registry import default_weights, load_manifest
 
 PAGE = Path(__file__).with_name("quality.md")
-PROTOCOLS = ("error-clicks", "random-clicks", "box", "saliency", "detector")
-COLUMNS = (
-    ("1 click", "error-clicks", "iou@1"),
-    ("3 clicks", "error-clicks", "iou@3"),
-    ("5 clicks", "error-clicks", "iou@5"),
-    ("1 random", "random-clicks", "iou@1"),
-    ("3 random", "random-clicks", "iou@3"),
-    ("box", "box", "miou"),
-    ("no click", "saliency", "miou"),
-    ("detector alone", "detector", "miou"),
-)
+EVERYWHERE = ("error-clicks", "random-clicks", "box", "saliency", "detector", "empty-crops", "saliency-maps")
+SOMEWHERE = {
+    "noc": ("grabcut", "berkeley"),
+    "from-mask --noc": ("ecssd", "pets", "ccp", "grabcut"),
+    "flawed-mask --noc": ("ecssd", "grabcut", "berkeley"),
+    "jittered-clicks": ("ecssd", "coco_instances", "grabcut"),
+    "person": ("ccp", "coco_single_person"),
+    "salient-object": ("coco_instances",),
+}
+DETECTOR_ONLY = ("detector", "saliency-maps")
+
+
+class Cache:
+    """Results by precision, set and protocol: from the cache, or by running the command that `command` names."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._kept: dict[str, Result] = json.loads(options.cache.read_text()) if options.cache.is_file() else {}
+        weights = options.weights or default_weights()
+        names = ("saliency",) if options.detector_only else ("saliency", "squeezesam")
+        self._versions = {name: load_manifest(weights / name).version for name in names}
+
+    def command(self, name: str, protocol: str, precision: str = "int8") -> str:
+        """What is run, DATA being the folder of the test sets."""
+        protocol, *flags = protocol.split(" ", 1)
+        parts = [f"squeezesam evaluate --data DATA/{name} --protocol {protocol}", *flags]
+        if precision != "int8":
+            parts.append(f"--precision {precision}")
+        if self._options.limit is not None:
+            parts.append(f"--limit {self._options.limit}")
+        if self._options.weights is not None:
+            parts.append("--detector WEIGHTS/saliency")
+            if protocol not in DETECTOR_ONLY:
+                parts.append("--model WEIGHTS/squeezesam")
+        return " ".join(parts)
+
+    def get(self, name: str, protocol: str, precision: str = "int8") -> Result:
+        """The kept result, empty if there is none."""
+        return self._kept.get(self._key(name, protocol, precision), {})
+
+    def run(self, name: str, protocol: str, precision: str = "int8") -> None:
+        """Make sure that the result is there, and keep it."""
+        key = self._key(name, protocol, precision)
+        if key in self._kept:
+            return
+        command = self.command(name, protocol, precision)
+        sys.stderr.write(f"{command}\n")
+        places = {"DATA": self._options.data, "WEIGHTS": self._options.weights}
+        arguments = [self._placed(part, places) for part in command.split()[1:]]
+        done = subprocess.run(
+            [sys.executable, "-m", "backend.cli", *arguments, "--json"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        self._kept[key] = json.loads(done.stdout)
+        self._options.cache.parent.mkdir(parents=True, exist_ok=True)
+        written = self._options.cache.with_suffix(".new")
+        written.write_text(json.dumps(self._kept, indent=1) + "\n", encoding="utf-8")
+        os.replace(written, self._options.cache)
+
+    @staticmethod
+    def _placed(part: str, places: dict[str, Path | None]) -> str:
+        head, slash, rest = part.partition("/")
+        return f"{places[head]}/{rest}" if slash and head in places else part
+
+    def _key(self, name: str, protocol: str, precision: str) -> str:
+        needed = ("saliency",) if protocol in DETECTOR_ONLY else ("saliency", "squeezesam")
+        versions = [self._versions.get(one, "") for one in needed]
+        return " ".join([*versions, self.command(name, protocol, precision)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder whose folders are the test sets")
-    parser.add_argument("--sets", default="ecssd,pets,ccp,coco_single_person,coco_instances,grabcut,berkeley")
-    parser.add_argument("--limit", type=int, default=100, help="photos of each set, the first by name")
-    parser.add_argument("--paper", type=Path, help="a checkpoint of the paper preset, to stand beside")
+    parser.add_argument("--sets", default=",".join(SETS), help="those to run; the page shows all that are known")
+    parser.add_argument("--limit", type=int, help="only so many photos of each set, the first by name")
+    parser.add_argument("--weights", type=Path, help="a folder with squeezesam/ and saliency/; default those that ship")
+    parser.add_argument("--cache", type=Path, default=PAGE.parents[1] / ".cache" / "quality.json")
+    parser.add_argument("--detector-only", action="store_true", help="a table of the detector on standard output")
     options = parser.parse_args()
-    names = options.sets.split(",")
-    rows = {}
-    for precision in ("int8", "fp32"):
+    results, names = Cache(options), options.sets.split(",")
+    if options.detector_only:
         for name in names:
-            extra = ["--precision", precision]
-            rows[precision, name] = {p: evaluate(options.data / name, p, options.limit, extra) for p in PROTOCOLS}
-    paper = {}
-    if options.paper is not None:
-        extra = ["--checkpoint", str(options.paper), "--no-map"]
-        for name in names:
-            paper[name] = {p: evaluate(options.data / name, p, options.limit, extra) for p in PROTOCOLS[:3]}
-    PAGE.write_text(page(names, rows, paper, options.limit), encoding="utf-8")
-
-
-def evaluate(data: Path, protocol: str, limit: int, extra: list[str]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "backend.cli", "evaluate", "--data", str(data), "--protocol", protocol, "--json"]
-    result = subprocess.run([*command, "--limit", str(limit), *extra], check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
-
-
-def page(
-    names: list[str], rows: dict[tuple[str, str], dict[str, Any]], paper: dict[str, dict[str, Any]], limit: int
-) -> str:
-    model = rows["int8", names[0]]["error-clicks"]["model"]
-    lines = [
-        "# Quality",
-        "",
-        "Written by `python docs/make_quality.py --data TEST_SETS`; do not edit. mIoU in % against masks that people",
-        f"drew, at the photos' own resolution, on the first {limit} photos of each set, none of which was trained on.",
-        "«clicks» go to the centre of the largest error, starting with no mask (RITM's rule); the saliency map is the",
-        "first previous mask where the click falls on it, as in the service. «random» are that many random points of",
-        "the object at once. «no click» is the whole path from the photo alone; «detector alone» is its map under",
-        "Otsu's threshold. `coco_single_person` and `coco_instances` annotate one object without what it holds.",
-        "",
-        f"Model: `{model}`. Each figure: `squeezesam evaluate --data SET --protocol PROTOCOL --limit {limit}`.",
-        "",
-        "## int8, as it serves",
-        "",
-        *table(names, {name: rows["int8", name] for name in names}),
-        "",
-        "## int8 against fp32",
-        "",
-        "Difference in points (positive: int8 is better).",
-        "",
-        *difference(names, rows),
-    ]
-    if paper:
-        lines += [
-            "",
-            "## The paper preset",
-            "",
-            "The paper's layout (five channels, no previous mask, no saliency map) from scratch, by",
-            "`training/recipes/paper.toml`, in torch fp32. Its training was cut short: see the model card.",
-            "",
-            *table(names, paper),
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def table(names: list[str], rows: dict[str, dict[str, Any]]) -> list[str]:
-    columns = [column for column in COLUMNS if column[1] in rows[names[0]]]
-    lines = [
-        "| set | objects | " + " | ".join(title for title, *_ in columns) + " |",
-        "|---" * (len(columns) + 2) + "|",
-    ]
+            for protocol in DETECTOR_ONLY:
+                results.run(name, protocol)
+        sys.stdout.write("\n".join(table(names, DETECTOR[:4], results.get)) + "\n")
+        return
     for name in names:
-        cells = [f"{100 * rows[name][protocol][key]:.1f}" for _, protocol, key in columns]
-        lines.append(f"| {name} | {rows[name]['error-clicks']['n']} | " + " | ".join(cells) + " |")
-    return lines
+        for protocol, precision in runs(name):
+            results.run(name, protocol, precision)
+        PAGE.write_text(page(results, options.limit), encoding="utf-8")
 
 
-def difference(names: list[str], rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
-    lines = ["| set | " + " | ".join(title for title, *_ in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name in names:
-        cells = [
-            f"{100 * (rows['int8', name][protocol][key] - rows['fp32', name][protocol][key]):+.1f}"
-            for _, protocol, key in COLUMNS
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return lines
+def runs(name: str) -> Iterator[tuple[str, str]]:
+    """The protocols of a set with their precisions."""
+    yield from ((protocol, "int8") for protocol in EVERYWHERE)
+    yield from ((protocol, "int8") for protocol, sets in SOMEWHERE.items() if name in sets)
+    yield from ((protocol, "fp32") for protocol in COMPARED)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """A version's folder: int8, fp32, half-precision checkpoint, golden input and manifest, moved into place whole."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 from export.calibrate import Feeds
+from export.exchange import exchange
 from export.onnx import check_graph, to_onnx
 from export.parity import Parity, compare, threshold_of
 from export.quantize import quantize
@@ -75,11 +75,8 @@ def _write_golden(fp32: Path, feed: Feeds, path: Path) -> None:
 
 
 def _replace(new: Path, out: Path) -> None:
-    """Put the folder `new`, whole, in the place of `out`; between the two renames of a replacement `out` is missing."""
+    """Put the folder `new`, whole, in the place of `out`, in one step; an old version goes with the working folder."""
     if out.exists():
-        old = new.with_name("old")
-        out.rename(old)
-        new.rename(out)
-        shutil.rmtree(old)
+        exchange(new, out)
     else:
         new.rename(out)

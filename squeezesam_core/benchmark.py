@@ -1,10 +1,13 @@
-"""What each step of a click costs on this machine, one thread each: `squeezesam bench --suite core`. No torch."""
+"""What each step of a click costs on this machine, one thread each: `squeezesam bench --suite core`. No torch.
+
+The suite goes on with export.benchmark: the networks at other sizes, on more threads, in torch, and beside MobileSAM.
+"""
 
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,27 +37,35 @@ Step = Callable[[], object]
 class Row:
     """One line of a benchmark: median and 95th percentile of wall time in ms.
 
-    ratio: p50 by that of the same step in fp32. A step that could not be measured has `reason` and no figures.
+    ratio: p50 by that of the row `ratio_to`, which ran in turns with this one. images_per_second: of training. A step
+    that could not be measured has `reason` and no figures.
     """
 
     name: str
     p50_ms: float | None = None
     p95_ms: float | None = None
     ratio: float | None = None
+    ratio_to: str | None = None
+    images_per_second: float | None = None
     reason: str | None = None
 
     @classmethod
-    def of(cls, name: str, times_ms: Sequence[float], reference_ms: Sequence[float] = ()) -> "Row":
-        """The row of measured times; reference_ms are those of fp32, if there are any."""
+    def of(
+        cls, name: str, times_ms: Sequence[float], reference_ms: Sequence[float] = (), reference: str | None = None
+    ) -> "Row":
+        """The row of measured times; reference_ms, reference: the times and the name of the row it is compared with."""
         p50, p95 = np.percentile(times_ms, [50, 95])
-        ratio = round(float(p50 / np.median(reference_ms)), 3) if len(reference_ms) else None
-        return cls(name, round(float(p50), 2), round(float(p95), 2), ratio)
+        row = cls(name, round(float(p50), 2), round(float(p95), 2))
+        if not len(reference_ms):
+            return row
+        return replace(row, ratio=round(float(p50 / np.median(reference_ms)), 3), ratio_to=reference)
 
 
 def measure(makers: Mapping[str, Callable[[], Step]], repeats: int, reference: str | None = None) -> list[Row]:
     """A row for each maker of a step, in order. The steps take turns, so that a busy machine slows all of them alike.
 
-    A maker that raises SqueezeSAMError gives a row with its cause. reference: the name of the fp32 step.
+    A maker that raises SqueezeSAMError gives a row with its cause, one that needs a package that is not installed a row
+    that names it. reference: the step that all are compared with.
     """
     steps: dict[str, Step] = {}
     reasons: dict[str, str] = {}
@@ -63,6 +74,8 @@ def measure(makers: Mapping[str, Callable[[], Step]], repeats: int, reference: s
             steps[name] = make()
         except SqueezeSAMError as error:
             reasons[name] = error.cause
+        except ModuleNotFoundError as error:
+            reasons[name] = f"{error.name} is not installed."
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(WARM_UP + repeats):
         for name, step in steps.items():
@@ -71,7 +84,10 @@ def measure(makers: Mapping[str, Callable[[], Step]], repeats: int, reference: s
             if turn >= WARM_UP:
                 times[name].append(1000 * (time.perf_counter() - start))
     of_reference = times.get(reference, []) if reference else []
-    return [Row.of(n, times[n], of_reference) if n in times else Row(n, reason=reasons[n]) for n in makers]
+    return [
+        Row.of(name, times[name], of_reference, reference) if name in times else Row(name, reason=reasons[name])
+        for name in makers
+    ]
 
 
 def core(weights: Path, repeats: int) -> Iterator[Row]:

@@ -21,7 +21,7 @@ class TorchSegmenter:
     precision = "torch fp32"
 
     def __init__(self, network: SqueezeSAM, version: str) -> None:
-        self._network = network.eval()
+        self.network = network.eval()
         self.spec: NetworkInput = network.spec
         self.version = version
 
@@ -30,7 +30,7 @@ class TorchSegmenter:
         self, fused: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See session.Session."""
-        logits, iou = self._network(*(torch.from_numpy(array)[None] for array in (fused, points, labels)))
+        logits, iou = self.network(*(torch.from_numpy(array)[None] for array in (fused, points, labels)))
         return logits[0].numpy(), iou[0].numpy()
 
 
@@ -40,14 +40,14 @@ class TorchDetector:
     precision = "torch fp32"
 
     def __init__(self, network: SaliencyNet, version: str) -> None:
-        self._network = network.eval()
+        self.network = network.eval()
         self.spec: NetworkInput = network.spec
         self.version = version
 
     @torch.inference_mode()
     def run(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """See session.DetectorSession."""
-        saliency: NDArray[np.float32] = self._network(torch.from_numpy(image)[None]).sigmoid()[0, 0].numpy()
+        saliency: NDArray[np.float32] = self.network(torch.from_numpy(image)[None]).sigmoid()[0, 0].numpy()
         return saliency
 
 

@@ -64,7 +64,8 @@ def test_a_task_without_clicks_gets_the_salient_object(client, photos, service):
     photos["a"] = (80, 60)
     reply = client().post("/predict", json=body(task())).json()
     [result] = reply["results"]
-    assert (result["model_version"], result["score"]) == (VERSION, 0.75)
+    assert result["model_version"] == VERSION
+    assert 0.75 < result["score"] < 1, "sharper than the network itself expects"
     [region] = result["result"]
     assert (region["original_width"], region["original_height"], region["type"]) == (80, 60, "brushlabels")
 

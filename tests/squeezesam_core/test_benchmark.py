@@ -10,23 +10,31 @@ from squeezesam_core.errors import ModelFileError
     ("times", "reference", "row"),
     [
         ([1.0, 2.0, 3.0], (), Row("r", 2.0, 2.9)),
-        ([1.0, 2.0, 3.0], [4.0, 4.0], Row("r", 2.0, 2.9, 0.5)),
-        ([5.0], [5.0], Row("r", 5.0, 5.0, 1.0)),
+        ([1.0, 2.0, 3.0], [4.0, 4.0], Row("r", 2.0, 2.9, 0.5, "fp32")),
+        ([5.0], [5.0], Row("r", 5.0, 5.0, 1.0, "fp32")),
     ],
     ids=["alone", "half-of-fp32", "fp32-itself"],
 )
 def test_row(times, reference, row):
-    assert Row.of("r", times, reference) == row
+    assert Row.of("r", times, reference, "fp32") == row
 
 
 def broken():
     raise ModelFileError("It is missing.", "Export it.")
 
 
+def uninstalled():
+    raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
 def test_a_step_that_cannot_be_made_has_its_reason():
     runs = []
-    rows = measure({"a": lambda: lambda: runs.append(1), "b": broken}, 4, reference="b")
-    assert [(row.name, row.ratio, row.reason) for row in rows] == [("a", None, None), ("b", None, "It is missing.")]
+    rows = measure({"a": lambda: lambda: runs.append(1), "b": broken, "c": uninstalled}, 4, reference="b")
+    assert [(row.name, row.ratio, row.reason) for row in rows] == [
+        ("a", None, None),
+        ("b", None, "It is missing."),
+        ("c", None, "torch is not installed."),
+    ]
     assert len(runs) > 4  # some to warm up
 
 
@@ -43,4 +51,9 @@ def test_report_names_the_machine():
     document = report("core", [Row("a", 1.0, 2.0)])
     assert set(document) == {"suite", "machine", "rows"}
     assert {"cpu", "cores", "vnni", "onnxruntime"} <= set(document["machine"])
-    assert document["rows"] == [{"name": "a", "p50_ms": 1.0, "p95_ms": 2.0, "ratio": None, "reason": None}]
+    (row,) = document["rows"]
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "name": "a",
+        "p50_ms": 1.0,
+        "p95_ms": 2.0,
+    }

@@ -1,4 +1,4 @@
-"""segment, saliency, evaluate and models as a person or a script runs them."""
+"""segment, saliency and models as a person or a script runs them."""
 
 import json
 from pathlib import Path
@@ -126,50 +126,6 @@ def test_saliency_writes_the_map_at_the_photos_size(photo: Path, tmp_path: Path)
     assert iou(tmp_path / "map.png", OBJECT) > 0.85
     assert found["salient_object"] is True
     assert all(OBJECT[int(y), int(x)] for x, y in found["clicks"])
-
-
-@pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize(
-    ("options", "keys"),
-    [
-        (["--protocol", "box"], {"miou"}),
-        (["--protocol", "saliency"], {"miou"}),
-        (["--protocol", "detector"], {"miou"}),
-        (["--protocol", "random-clicks", "--clicks", "3,1"], {"iou@1", "iou@3"}),
-        (["--protocol", "error-clicks", "--clicks", "2"], {"iou@2"}),
-        (["--clicks", "1", "--noc"], {"iou@1", "noc85", "noc90", "noc_failures"}),
-        (["--protocol", "from-mask", "--clicks", "1"], {"miou", "iou@1"}),
-    ],
-    ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else None,
-)
-def test_evaluate_prints_the_agreed_keys(photo: Path, options: list[str], keys: set[str]) -> None:
-    data = photo.parent.parent
-    (data / "masks").mkdir()
-    Image.fromarray(OBJECT.astype(np.uint8) * 255).save(data / "masks" / "cat.png")
-    found = answer("evaluate", "--data", data, *options, "--contact-sheet", data / "sheet.png")
-    assert set(found) == keys | {"protocol", "n", "ms_p50", "ms_p95", "model"}
-    assert found["n"] == 1
-    assert all(0 <= found[key] <= 1 for key in keys if "iou" in key)
-    assert (data / "sheet.png").stat().st_size > 0
-
-
-@pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (["--protocol", "guess"], "guess"),
-        (["--clicks", "1,x"], "1,x"),
-        (["--clicks", "21"], "21"),
-        (["--clicks", "0"], "0"),
-        (["--protocol", "box", "--noc"], "box"),
-        ([], "images"),
-    ],
-    ids=["protocol", "no number", "too many clicks", "no click", "noc of a box", "no data"],
-)
-def test_evaluate_names_what_is_wrong(tmp_path: Path, options: list[str], named: str) -> None:
-    result = run("evaluate", "--data", tmp_path, *options)
-    assert isinstance(result.exception, SqueezeSAMError)
-    assert named in result.exception.cause
 
 
 def test_models_are_listed_and_shown(installed: Path) -> None:

@@ -83,3 +83,53 @@ def test_random_clicks_lie_in_the_object_and_repeat_by_seed(seed: int, count: in
     assert len(clicks) == count
     assert all(truth[int(click.y), int(click.x)] and click.positive for click in clicks)
     assert clicks == random_clicks(np.random.default_rng(seed), truth, count)
+
+
+def ritm(mask: np.ndarray, truth: np.ndarray, ignore: np.ndarray, clicked: np.ndarray) -> Point | None:
+    """The rule as RITM's paper and evaluation describe it, by brute force and without a distance transform.
+
+    False negatives and false positives, each padded by one pixel that is no error; an error pixel's depth is its
+    distance to the nearest pixel that is no error of its kind; pixels clicked before have none. The kind whose deepest
+    pixel is deeper is clicked (a positive click needs to be strictly deeper), there at its first pixel in raster order.
+    """
+    height, width = truth.shape
+
+    def deepest(error: np.ndarray) -> tuple[int, tuple[int, int] | None]:
+        rest = [
+            (y, x)
+            for y in range(-1, height + 1)
+            for x in range(-1, width + 1)
+            if not (0 <= y < height and 0 <= x < width and error[y, x])
+        ]
+        best, where = 0, None
+        for y in range(height):
+            for x in range(width):
+                if error[y, x] and not clicked[y, x]:
+                    squared = min((y - b) ** 2 + (x - a) ** 2 for b, a in rest)
+                    if squared > best:
+                        best, where = squared, (y, x)
+        return best, where
+
+    missing, there = deepest(truth & ~mask & ~ignore)
+    surplus, here = deepest(~truth & mask & ~ignore)
+    place = there if missing > surplus else here
+    return None if place is None else Point(place[1] + 0.5, place[0] + 0.5, missing > surplus)
+
+
+@given(*(arrays(np.bool_, (7, 9)) for _ in range(2)), st.integers(0, 2**32 - 1))
+def test_clicker_agrees_with_a_reference_of_ritms_rule(mask: np.ndarray, truth: np.ndarray, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ignore, clicked = rng.random((7, 9)) < 0.1, rng.random((7, 9)) < 0.1
+    assert error_centre(mask, truth, ignore, clicked) == ritm(mask, truth, ignore, clicked)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_clicker_agrees_on_larger_shapes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.ogrid[:17, :23]
+    truth, mask = (
+        sum(((rows - y) ** 2 + (columns - x) ** 2 <= r**2) for y, x, r in rng.uniform(2, 14, (3, 3))) > 0
+        for _ in range(2)
+    )
+    nothing = np.zeros_like(truth)
+    assert error_centre(mask, truth) == ritm(mask, truth, nothing, nothing)

@@ -1,0 +1,168 @@
+"""Write the tables of docs/export.md: what clicks and training cost on this machine, and what int8 settings cost.
+
+    python docs/make_speed.py                                    # core and training
+    python docs/make_speed.py --suites core --repeats 10
+    python docs/make_speed.py --suites int8 --calibration DIR …  # photos with masks, never test data
+
+A suite that is not named keeps its table. For figures to be quoted, run it on a machine that does nothing else.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).with_name("export.md")
+SUITES = ("core", "training", "int8")
+SIDE, ITEMS, HELD_OUT = 256, 64, 32
+"""Of the int8 table: input side, inputs to calibrate on, inputs to compare on."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to make the int8 file; keep_float finds the nodes that stay in fp32."""
+
+    name: str
+    keep_float: re.Pattern[str] | None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suites", default="core,training", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("--repeats", type=int, default=30, help="runs of each step")
+    parser.add_argument("--calibration", type=Path, nargs="+", default=[], help="folders, for int8")
+    options = parser.parse_args()
+    writers: dict[str, Callable[[], list[str]]] = {
+        "core": partial(core, options.repeats),
+        "training": partial(training, options.repeats),
+        "int8": partial(int8, options.calibration, options.repeats),
+    }
+    for suite in options.suites.split(","):
+        lines = writers[suite]()
+        PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), suite, lines), encoding="utf-8")
+
+
+def replaced(page: str, suite: str, lines: Iterable[str]) -> str:
+    """The page with a suite's part, between its two markers, exchanged."""
+    begin, end = f"<!-- {suite}: docs/make_speed.py -->", f"<!-- end of {suite} -->"
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{PAGE} has no part {suite}: write {begin} and {end} where its table belongs.")
+    return before + "\n".join([begin, *lines, end]) + after
+
+
+def core(repeats: int) -> list[str]:
+    result = bench("core", repeats)
+    return [*header(result, f"squeezesam bench --suite core --repeats {repeats}"), *table(result["rows"])]
+
+
+def training(repeats: int) -> list[str]:
+    result = bench("training", repeats)
+    lines = [
+        "| row | images/s | time an image, to the first row's |",
+        "|---|---|---|",
+        *(f"| {row['name']} | {measured(row, 'images_per_second')} | {cell(row['ratio'])} |" for row in result["rows"]),
+    ]
+    return [*header(result, f"squeezesam bench --suite training --repeats {repeats}"), *lines]
+
+
+def bench(suite: str, repeats: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "backend.cli", "bench", "--suite", suite, "--repeats", str(repeats), "--json"]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+def header(result: dict[str, Any], command: str) -> list[str]:
+    machine = result["machine"]
+    vnni = "with" if machine["vnni"] else "without"
+    about = f"{machine['cpu']}, {machine['cores']} cores, {vnni} VNNI, ONNX Runtime {machine['onnxruntime']}"
+    return [f"`{command}` on {about}:", ""]
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    lines = ["| row | p50 ms | p95 ms | ratio | to |", "|---|---|---|---|---|"]
+    for row in rows:
+        shown = measured(row, "p50_ms"), cell(row["p95_ms"]), cell(row["ratio"]), row["ratio_to"] or ""
+        lines.append(f"| {row['name']} | " + " | ".join(shown) + " |")
+    return lines
+
+
+def measured(row: dict[str, Any], key: str) -> str:
+    """A row's figure, or why it has none."""
+    return f"not measured: {row['reason']}" if row["reason"] else cell(row[key])
+
+
+def cell(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
+    """The serving network, as it ships, made int8 in each setting and compared with its fp32 graph."""
+    from export.calibrate import realistic_feeds
+    from export.onnx import to_onnx
+    from export.parity import compare
+    from export.quantize import FLOAT_LAYERS, quantize
+    from squeezesam_core.benchmark import measure
+    from squeezesam_core.model.torch_session import load_checkpoint_session
+    from squeezesam_core.registry import default_weights, load_manifest
+
+    if not calibration:
+        raise SystemExit("int8 needs --calibration DIR …: photos with masks.")
+    manifest = load_manifest(default_weights() / "squeezesam")
+    network: Any = load_checkpoint_session(manifest.path("checkpoint")).network
+    spec = type(manifest.spec)(**{**vars(manifest.spec), "side": SIDE})
+    observed = realistic_feeds(calibration, spec, ITEMS, seed=0)
+    others = realistic_feeds(calibration, spec, HELD_OUT, seed=1)
+    settings = (
+        Setting("int8, all convolutions and linear layers", None),
+        Setting("int8, MobileNetV2's blocks 0 to 3 in fp32 (serves)", FLOAT_LAYERS),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        fp32 = Path(folder, "fp32.onnx")
+        to_onnx(network, fp32)
+        files = {"fp32": fp32}
+        for number, setting in enumerate(settings):
+            files[setting.name] = Path(folder, f"{number}.onnx")
+            quantize(fp32, files[setting.name], observed, keep_float=setting.keep_float)
+        rows = measure({name: partial(runner, path, others[0]) for name, path in files.items()}, repeats, "fp32")
+        parities = {name: compare(fp32, path, others) for name, path in files.items() if name != "fp32"}
+        sizes = {name: path.stat().st_size / 1e6 for name, path in files.items()}
+    lines = [
+        f"`python docs/make_speed.py --suites int8 --calibration DIR …`: `{manifest.version}` at {SIDE} px, calibrated",
+        f"on {ITEMS} inputs, against fp32 on {HELD_OUT} others, one thread:",
+        "",
+        "| | SNR | pixels on the same side | IoU of the masks | p50 | ratio | file |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        parity = parities.get(row.name)
+        close = (
+            ("", "", "")
+            if parity is None
+            else (f"{parity.snr_db:.1f} dB", f"{parity.same_side:.1%}", f"{parity.iou:.3f}")
+        )
+        shown = *close, f"{row.p50_ms:.1f} ms", cell(row.ratio), f"{sizes[row.name]:.1f} MB"
+        lines.append(f"| {row.name} | " + " | ".join(shown) + " |")
+    return lines
+
+
+def runner(path: Path, feeds: dict[str, Any]) -> Callable[[], object]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return partial(session.run, None, feeds)
+
+
+if __name__ == "__main__":
+    main()
