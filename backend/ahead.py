@@ -109,5 +109,6 @@ def _following(project: object, task: object) -> str:
         for column, operator, value in conditions
     ]
     query = json.dumps({"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]})
-    parameters = {"project": str(project), "page_size": str(AHEAD), "fields": "task_only", "query": query}
-    return f"/api/tasks?{urlencode(parameters)}"
+    # addresses as they stand in the tasks, unresolved: so they come with a request as well
+    parameters = {"project": project, "page_size": AHEAD, "fields": "task_only", "resolve_uri": "false", "query": query}
+    return f"/api/tasks/?{urlencode(parameters)}"

@@ -61,7 +61,7 @@ def parse(body: bytes) -> Any:
 
     def restore(entry: dict[str, Any]) -> dict[str, Any]:
         match entry.get("rle"):
-            case [int(index)] if 0 <= index < len(texts):  # all lists like this one were replaced: it is ours
+            case [index] if type(index) is int and 0 <= index < len(texts):  # ours: all lists like it were replaced
                 entry["rle"] = RLEText(texts[index])
         return entry
 

@@ -41,13 +41,13 @@ def routes(
     status: Callable[[], Status],
     ahead: Ahead | None = None,
 ) -> APIRouter:
-    """The routes. What computes runs on threads: clicks on `settings.concurrency` of them, and requests without clicks
-    on one more, so that a whole project's photos never hold up a click; the others answer at once.
+    """The routes. What computes runs on threads: what a person waits for on `settings.concurrency` of them, and
+    requests of several tasks on one more, so that a whole project never holds up a click; the others answer at once.
 
     status: reads the status; it may ask the queue, so it too runs on a thread. ahead: prepares the next photos.
     """
     router = APIRouter()
-    clicks, photos = CapacityLimiter(settings.concurrency), CapacityLimiter(1)
+    awaited, batches = CapacityLimiter(settings.concurrency), CapacityLimiter(1)
     latest = Latest()
     apart = CapacityLimiter(1)  # predictions that take all threads must not silence the status
     version = annotator.service.model_version
@@ -102,11 +102,12 @@ def routes(
         config, task = parse(asked.label_config), asked.tasks[0]
         with nullcontext() if ahead is None else ahead.answering():
             if asked.params.context is None:
-                response = await to_thread.run_sync(pre_annotated, asked.tasks, config, limiter=photos)
+                limiter = awaited if len(asked.tasks) == 1 else batches
+                response = await to_thread.run_sync(pre_annotated, asked.tasks, config, limiter=limiter)
             else:
                 with latest.arrived(task["id"], frozenset(str(result.get("id")) for result in context)) as turn:
                     work = partial(refined, task, context, config, lambda: latest.overtaken(task["id"], turn))
-                    response = await to_thread.run_sync(work, limiter=clicks)
+                    response = await to_thread.run_sync(work, limiter=awaited)
         if ahead is not None and len(asked.tasks) == 1:
             ahead.opened(task, config)
         return response

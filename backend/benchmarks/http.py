@@ -7,8 +7,9 @@ client runs beside it and takes part of them on a machine that has no more.
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from httpx import HTTPError
 
 from backend.benchmarks.bodies import CLICKS, Photo, clicks, regions, request, task
 from backend.benchmarks.server import Server, ServerError, ask, serving
@@ -39,9 +41,8 @@ PEER = "squeezesam_core.evaluation.peers.serve"
 
 @dataclass(frozen=True)
 class HttpRow(Row):
-    """photos_per_second: of pre-annotation. memory_mib: of the server during the soak, at even distances."""
+    """memory_mib: of the server during the soak, at even distances."""
 
-    photos_per_second: float | None = None
     memory_mib: tuple[float, ...] | None = None
 
 
@@ -81,34 +82,56 @@ class Bench:
 
 
 def http(
-    weights: Path, repeats: int, soak_clicks: int = 300, cores: int = 2, plot: Path | None = None
+    weights: Path,
+    repeats: int,
+    soak_clicks: int = 300,
+    cores: int = 2,
+    plot: Path | None = None,
+    only: Collection[str] = (),
 ) -> Iterator[HttpRow]:
-    """All rows, in order; one that cannot be measured says why. plot: where the soak's memory is drawn, as SVG."""
+    """All rows, in order, or `only` those named; one that cannot be measured says why.
+
+    plot: where the soak's memory is drawn, as SVG. Raises SqueezeSAMError on a name that no row has.
+    """
+    unknown = set(only) - {*ROWS, *PEER_ROWS}
+    if unknown:
+        known = ", ".join((*ROWS, *PEER_ROWS))
+        raise SqueezeSAMError(f"The http suite has no row {', '.join(sorted(unknown))}.", f"It has {known}.")
+    ours, peers = ({n: m for n, m in rows.items() if n in only or not only} for rows in (ROWS, PEER_ROWS))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         settings = {"SQUEEZESAM_WEIGHTS": str(weights), "SQUEEZESAM_LOCAL_FILES_ROOT": str(root)}
-        rows = _rows(ROWS, lambda: serving("backend.cli", ["serve"], settings, cores), root, repeats, soak_clicks)
+        rows = rows_of(ours, lambda: serving("backend.cli", ["serve"], settings, cores), root, repeats, soak_clicks)
         for row in rows:
             if row.name == "soak" and row.memory_mib and plot is not None:
                 plot.write_text(memory_plot(row.memory_mib, soak_clicks), encoding="utf-8")
             yield row
-        yield from _rows(PEER_ROWS, lambda: serving(PEER, ["--root", folder], {}, cores), root, repeats, 0)
+        yield from rows_of(peers, lambda: serving(PEER, ["--root", folder], {}, cores), root, repeats, 0)
 
 
-def _rows(
-    measures: dict[str, Measure], start: Callable[[], Any], root: Path, repeats: int, soak_clicks: int
+def rows_of(
+    measures: dict[str, Measure],
+    start: Callable[[], AbstractContextManager[Server]],
+    root: Path,
+    repeats: int,
+    soak_clicks: int,
 ) -> Iterator[HttpRow]:
+    """Start a server and measure these rows on it; root: the folder of the photos that it serves."""
+    if not measures:
+        return
     done: set[str] = set()
     try:
         with start() as server:
             bench = Bench(server, root, repeats, soak_clicks)
-            _dialogue_times(bench, "1mpx")  # a process's first requests cost more than any later ones
+            bench.dialogue(bench.photo("1mpx"), [])  # a process's first requests cost more than any later ones
             for name, measure in measures.items():
                 done.add(name)
                 try:
                     yield replace(measure(bench), name=name)
                 except SqueezeSAMError as error:
                     yield HttpRow(name, reason=error.cause)
+                except HTTPError as error:
+                    yield HttpRow(name, reason=f"The server gives no answer ({type(error).__name__}).")
     except SqueezeSAMError as error:
         yield from (HttpRow(name, reason=error.cause) for name in measures if name not in done)
 
@@ -122,14 +145,14 @@ def cold(size: str) -> Measure:
             for _ in range(bench.repeats):
                 photo, number = bench.photo(size), bench.number()
                 times.append(ask(client, request(task(number, photo), clicks(number, photo, 1)))[0])
-        return HttpRow.of("", times)
+        return _row(times)
 
     return measure
 
 
 def warm(size: str) -> Measure:
     """Later clicks on a photo whose predicted mask is on screen, in dialogues of three clicks."""
-    return lambda bench: HttpRow.of("", _dialogue_times(bench, size))
+    return lambda bench: _row(_dialogue_times(bench, size))
 
 
 def preannotate(size: str) -> Measure:
@@ -140,7 +163,7 @@ def preannotate(size: str) -> Measure:
         start = time.perf_counter()
         with bench.server.client() as client:
             times = [ask(client, request(task(bench.number(), photo)))[0] for photo in photos]
-        return replace(HttpRow.of("", times), photos_per_second=round(len(times) / (time.perf_counter() - start), 2))
+        return replace(_row(times), images_per_second=round(len(times) / (time.perf_counter() - start), 2))
 
     return measure
 
@@ -152,7 +175,7 @@ def on_regions(number: int) -> Measure:
         photo = bench.photo("12mpx")
         shown = regions(photo, number)
         bench.dialogue(photo, shown)
-        return HttpRow.of("", [took for _ in range(bench.repeats) for took, _ in bench.dialogue(photo, shown)])
+        return _row([took for _ in range(bench.repeats) for took, _ in bench.dialogue(photo, shown)])
 
     return measure
 
@@ -177,7 +200,7 @@ def eight_annotators(bench: Bench) -> HttpRow:
     crossed = sum(not same for _, same in replies)
     if crossed:
         raise ServerError(f"{crossed} of {len(replies)} replies differ from those to one annotator.", "Report it.")
-    return HttpRow.of("", [took for took, _ in replies])
+    return _row([took for took, _ in replies])
 
 
 def soak(bench: Bench) -> HttpRow:
@@ -190,7 +213,7 @@ def soak(bench: Bench) -> HttpRow:
         times += [took for took, _ in bench.dialogue(photo, [])]
         while len(memory) < SAMPLES * len(times) // bench.soak_clicks and (now := bench.server.memory()) is not None:
             memory.append(round(now, 1))
-    return replace(HttpRow.of("", times), memory_mib=tuple(memory))
+    return replace(_row(times), memory_mib=tuple(memory))
 
 
 ROWS: dict[str, Measure] = {
@@ -207,7 +230,6 @@ ROWS: dict[str, Measure] = {
     "soak": soak,
 }
 PEER_ROWS: dict[str, Measure] = {"mobilesam_cold_click": cold("12mpx"), "mobilesam_warm_click": warm("12mpx")}
-NAMES = (*ROWS, *PEER_ROWS)
 
 
 def memory_plot(memory: tuple[float, ...], clicks_made: int) -> str:
@@ -231,6 +253,11 @@ def memory_plot(memory: tuple[float, ...], clicks_made: int) -> str:
         f'<path d="M{left},{top}V{top + down}H{width - right}" fill="none" stroke="#888"/>'
         f'<polyline points="{line}" fill="none" stroke="#1f6feb" stroke-width="2"/>{"".join(labels)}</svg>\n'
     )
+
+
+def _row(times: list[float]) -> HttpRow:
+    measured = Row.of("", times)
+    return HttpRow("", measured.p50_ms, measured.p95_ms)
 
 
 def _dialogue_times(bench: Bench, size: str) -> list[float]:

@@ -16,7 +16,9 @@ import httpx
 
 from squeezesam_core.errors import SqueezeSAMError
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+TUNING = ("SQUEEZESAM_THREADS", "SQUEEZESAM_CONCURRENCY")
+"""What a benchmark may compare."""
 
 
 class ServerError(SqueezeSAMError):
@@ -47,13 +49,15 @@ class Server:
 def serving(module: str, arguments: Sequence[str], settings: Mapping[str, str], cores: int) -> Iterator[Server]:
     """`python -m module ARGUMENTS --port PORT` until it answers GET /health; ended afterwards.
 
-    settings: its environment beside this process's, without what SqueezeSAM and Label Studio read there.
+    settings: its environment beside this process's, of which only TUNING is kept of what SqueezeSAM and Label Studio
+    read.
     Raises ServerError with its last words if it does not start.
     """
     with closing(socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SQUEEZESAM_", "LABEL_STUDIO_"))}
+    ours = ("SQUEEZESAM_", "LABEL_STUDIO_")
+    inherited = {k: v for k, v in os.environ.items() if k in TUNING or not k.startswith(ours)}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--port", str(port)],
