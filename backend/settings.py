@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         default=None,
         description="Another saliency model: an ONNX file (U2-Netp, U2-Net, …) or a folder with a manifest.",
     )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL"),
+        description="Redis or Valkey server of the queue, as redis://:PASSWORD@HOST:6379 or unix:///PATH; "
+        "without it new tasks are not pre-annotated ahead.",
+    )
     threads: int = Field(default=1, ge=1, description="Threads of one inference.")
     concurrency: int = Field(default=4, ge=1, description="Predictions computed at once; further requests wait.")
     max_body_bytes: int = Field(default=32 * 2**20, gt=0, description="Largest request accepted, in bytes.")

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from backend.annotator import Service
 from backend.history import History
@@ -14,8 +14,7 @@ from backend.logs import request_id
 from squeezesam_core.errors import SqueezeSAMError
 
 KEPT_PROBLEMS = 20
-QUEUE_ON = "on"
-JOB_FIELDS = ("kind", "project", "state", "queued", "started", "ended", "progress", "message")
+QUEUE_ON, QUEUE_OFF = "on", "off"
 UNTOUCHED_IOU = 0.99
 """From here on, a submitted mask counts as the predicted one: Label Studio's page alters single pixels by itself."""
 
@@ -60,44 +59,32 @@ class Problems:
         return list(reversed(self._kept))
 
 
-class Job(Protocol):
-    """A job of the queue. kind: such as "preannotate"; state: queued, running, finished, failed or cancelled; queued,
-    started, ended: UTC, ISO 8601; progress: 0..1; message: how it went, with cause and remedy of a failure.
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as people see it.
+
+    kind: such as "preannotate"; state: queued, running, finished, failed or cancelled; queued, started, ended: UTC, ISO
+    8601; progress: 0..1; message: how it went, with cause and remedy of a failure.
     """
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def project(self) -> int: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def queued(self) -> str: ...
-    @property
-    def started(self) -> str | None: ...
-    @property
-    def ended(self) -> str | None: ...
-    @property
-    def progress(self) -> float: ...
-    @property
-    def message(self) -> str: ...
-
-
-class JobsOverview(Protocol):
-    """The queue as people see it. queue: "on", or why there is none; jobs: the latest first."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def jobs(self) -> Sequence[Job]: ...
+    id: str
+    kind: str
+    project: int
+    state: str
+    queued: str
+    started: str | None = None
+    ended: str | None = None
+    progress: float = 0.0
+    message: str = ""
 
 
 @dataclass(frozen=True)
-class NoQueue:
-    """The overview where no queue is configured."""
+class JobsOverview:
+    """The queue as people see it. queue: QUEUE_ON, or why there is none, beginning with QUEUE_OFF where none is
+    configured; jobs: the last one of each project, the latest first."""
 
-    queue: str = "off"
-    jobs: Sequence[Job] = ()
+    queue: str = QUEUE_OFF
+    jobs: Sequence[JobRecord] = ()
 
 
 def waiting(overview: JobsOverview) -> int | None:
@@ -134,7 +121,7 @@ class Status:
             "uptime_s": round(self.uptime),
             "problems": [asdict(problem) for problem in self.problems],
             "queue": self.overview.queue,
-            "jobs": [{field: getattr(job, field) for field in JOB_FIELDS} for job in self.overview.jobs],
+            "jobs": [asdict(job) for job in self.overview.jobs],
             "clicks_last_hour": [asdict(latency) for latency in self.history.click_latencies()],
             "photos_last_hour": [asdict(latency) for latency in self.history.photo_latencies()],
             "masks_compared": len(ious),

@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
@@ -85,7 +86,7 @@ class Submissions:
         if not self._room.acquire(blocking=False):
             log.warning("Too many submitted annotations wait to be compared; one is left out of the figures.")
             return
-        self._thread.submit(self._compare, annotation)
+        self._thread.submit(copy_context().run, self._compare, annotation)  # with the request's id
 
     def close(self) -> None:
         """Finish what runs and drop what waits."""

@@ -1,4 +1,4 @@
-# The web process alone: ONNX Runtime, no torch.
+# The web process, and the worker and scheduler behind its queue: ONNX Runtime, no torch.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -7,7 +7,7 @@ COPY export export
 COPY squeezesam_core squeezesam_core
 COPY training training
 COPY weights weights
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --constraint constraints.txt .
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[queue]'
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /venv /venv

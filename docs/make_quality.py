@@ -34,7 +34,7 @@ DETECTOR_ONLY = ("detector", "saliency-maps")
 
 
 class Cache:
-    """Results by precision, set and protocol: from the cache, or by running the command that `command` names."""
+    """Results by precision, set and protocol: from the cache, or by running what `command` says."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -62,7 +62,7 @@ class Cache:
         return self._kept.get(self._key(name, protocol, precision), {})
 
     def run(self, name: str, protocol: str, precision: str = "int8") -> None:
-        """Make sure that the result is there, and keep it."""
+        """Make sure that the result is there, and keep it; a command that fails leaves a dash on the page."""
         key = self._key(name, protocol, precision)
         if key in self._kept:
             return
@@ -71,8 +71,10 @@ class Cache:
         places = {"DATA": self._options.data, "WEIGHTS": self._options.weights}
         arguments = [self._placed(part, places) for part in command.split()[1:]]
         done = subprocess.run(
-            [sys.executable, "-m", "backend.cli", *arguments, "--json"], check=True, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "backend.cli", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False
         )
+        if done.returncode != 0:  # its own message stands on standard error; a set may hold nothing for a protocol
+            return
         self._kept[key] = json.loads(done.stdout)
         self._options.cache.parent.mkdir(parents=True, exist_ok=True)
         written = self._options.cache.with_suffix(".new")

@@ -43,20 +43,20 @@ def confidence(segmentation: Segmentation, saliency: NDArray[np.float32] | None 
     """
     mask = segmentation.logits > 0
     stability = iou(segmentation.logits > STABILITY_OFFSET, segmentation.logits > -STABILITY_OFFSET)
-    margin = _margin(segmentation.probabilities(), mask)
-    agreement = None if saliency is None else _agreement(mask, saliency)
+    margin = _margin(segmentation.logits, mask)
+    agreement = None if saliency is None else _agreement(segmentation, saliency)
     return Confidence(segmentation.iou, stability, margin, agreement)
 
 
-def _agreement(mask: NDArray[np.bool_], saliency: NDArray[np.float32]) -> float:
-    height, width = mask.shape
-    salient = otsu(cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR))
-    return 0.0 if salient is None else iou(mask, salient)
+def _agreement(segmentation: Segmentation, saliency: NDArray[np.float32]) -> float:
+    whole = segmentation.probabilities()
+    salient = otsu(cv2.resize(saliency, whole.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    return 0.0 if salient is None else iou(whole > 0.5, salient)
 
 
-def _margin(probabilities: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+def _margin(logits: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     """0..1; the outline is a pixel on either side of it, at the network's resolution. 0 without an outline."""
     kernel = np.ones((3, 3), np.uint8)
     grey = mask.astype(np.uint8)
     outline = cv2.dilate(grey, kernel) != cv2.erode(grey, kernel)
-    return float(2 * np.abs(probabilities[outline] - 0.5).mean()) if outline.any() else 0.0
+    return float(np.tanh(np.abs(logits[outline]) / 2).mean()) if outline.any() else 0.0

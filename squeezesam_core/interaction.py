@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.geometry import Size
+from squeezesam_core.fusion import DISC_RADIUS
+from squeezesam_core.geometry import Size, Window
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
+from squeezesam_core.runs import Runs
 from squeezesam_core.saliency import section_clicks
 from squeezesam_core.shapes import Shape
 
@@ -24,26 +26,34 @@ STAND_IN_SIDE = 256
 STAND_IN_DISTANCE = 0.3
 """Those clicks keep this far from background clicks: a share of the square root of the mask's area."""
 
-NEAR = 0.5
-"""A click edits a mask up to this far outside it: a share of the square root of the mask's area (docs/labeling.md)."""
-SAME_BOX = 0.3
-"""A box edits the mask whose own bounding box has at least this IoU with it (docs/labeling.md)."""
+NEAR, NEAR_UNDER_WAY = 0.5, 1.0
+"""A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object
+that is being corrected: its next click is more likely meant for it (measured in docs/labeling.md)."""
+SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
+"""A box edits the mask whose own bounding box has at least this IoU with it (likewise)."""
+
+OBEYED = 0.08
+"""Radius of what a click that the network does not follow changes: a share of the square root of the mask's area."""
 
 
-def edited(prompt: Point | Box, shapes: Sequence[Shape]) -> int | None:
+def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> int | None:
     """Which of the masks on screen a click or a box edits; None if it asks for a new object (issue 6, item 1).
 
-    A click edits the smallest mask that it is in, else the nearest one; a positive click farther from it than NEAR asks
-    for a new object, a background click never does. A box edits the mask that fills it best, from SAME_BOX on.
+    under_way: so many of the masks, the first ones, are being corrected. A click edits the mask that it is in (of
+    several, one that is being corrected, else the smallest), or the nearest within reach (NEAR); a background click
+    always edits one. A box edits the mask that fits it best, from SAME_BOX on.
     """
-    if isinstance(prompt, Box):
-        overlaps = [_box_iou(prompt, shape) for shape in shapes]
-        best = max(range(len(shapes)), key=overlaps.__getitem__, default=None)
-        return best if best is not None and overlaps[best] >= SAME_BOX else None
-    reach = [NEAR * sqrt(shape.area) if prompt.positive else inf for shape in shapes]
-    away = [shape.distance(prompt.x, prompt.y, within) for shape, within in zip(shapes, reach, strict=True)]
-    nearest = min(range(len(shapes)), key=lambda index: (away[index], shapes[index].area), default=None)
-    return nearest if nearest is not None and away[nearest] < inf else None
+    indices = range(len(shapes))
+    if isinstance(drawn, Box):
+        overlaps = [_box_iou(drawn, shape) for shape in shapes]
+        fitting = [i for i in indices if overlaps[i] >= (SAME_BOX_UNDER_WAY if i < under_way else SAME_BOX)]
+        return max(fitting, key=overlaps.__getitem__, default=None)
+    reach = [
+        (NEAR_UNDER_WAY if i < under_way else NEAR) * sqrt(shapes[i].area) if drawn.positive else inf for i in indices
+    ]
+    away = [shapes[i].distance(drawn.x, drawn.y, reach[i]) for i in indices]
+    within = [i for i in indices if away[i] < inf]
+    return min(within, key=lambda i: (away[i], i >= under_way, shapes[i].area), default=None)
 
 
 def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: Size) -> NDArray[np.float32] | None:
@@ -106,6 +116,43 @@ def inside_box(mask: NDArray[Pixel], box: Box | None) -> NDArray[Pixel]:
     kept = np.zeros_like(mask)
     kept[rows, columns] = mask[rows, columns]
     return kept
+
+
+def obeying(shown: NDArray[Pixel], points: Sequence[Point], image: Size) -> NDArray[Pixel]:
+    """A mask in which every click has effect: where the network kept its own mind, the place clicked on is drawn in or
+    cut out, as large as the network sees clicks but no larger than a share of the mask (OBEYED).
+
+    shown: (h, w) bool, or float32 in 0..1, of the whole photo, which is image (width, height) pixels. Later clicks win.
+    """
+    height, width = shown.shape
+    scale_x, scale_y = width / image[0], height / image[1]
+    radius = _obeyed_radius((width, height), np.count_nonzero(shown >= 0.5))
+    drawn: NDArray[np.float32] = shown.astype(np.float32)
+    for point in points:
+        x, y = min(int(point.x * scale_x), width - 1), min(int(point.y * scale_y), height - 1)
+        if (drawn[y, x] >= 0.5) != point.positive:
+            cv2.circle(drawn, (x, y), radius, float(point.positive), cv2.FILLED)
+    return drawn.astype(shown.dtype)
+
+
+def obeying_runs(shown: Runs, points: Sequence[Point]) -> Runs:
+    """As `obeying`, of a mask at the photo's size, without an array of that size."""
+    radius = _obeyed_radius(shown.size, shown.area)
+    for point in points:
+        x, y = min(int(point.x), shown.size[0] - 1), min(int(point.y), shown.size[1] - 1)
+        if shown.holds(x, y) != point.positive:
+            right, bottom = min(x + radius + 1, shown.size[0]), min(y + radius + 1, shown.size[1])
+            window = Window(max(x - radius, 0), max(y - radius, 0), right, bottom)
+            disc = np.zeros(window.size[::-1], np.uint8)
+            cv2.circle(disc, (x - window.x0, y - window.y0), radius, 1, cv2.FILLED)
+            drawn = Runs.within(disc > 0, window, shown.size)
+            shown = shown.union(drawn) if point.positive else shown.without(drawn)
+    return shown
+
+
+def _obeyed_radius(size: Size, area: int) -> int:
+    """Pixels of the disc at a click that the network did not follow, in a mask of `size` (width, height) and area."""
+    return max(1, round(min(DISC_RADIUS * sqrt(size[0] * size[1]), OBEYED * sqrt(area))))
 
 
 def _box_iou(box: Box, shape: Shape) -> float:

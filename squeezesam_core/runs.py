@@ -38,6 +38,13 @@ class Runs:
         return cls.of_stretches((width, height), edges[:-1:2], edges[1::2])
 
     @classmethod
+    def within(cls, part: NDArray[np.bool_], window: Window, image: Size) -> "Runs":
+        """Of a mask of what `window` shows of a photo of `image` (width, height) pixels: (h, w) bool, its size."""
+        y, x0, x1 = (places.astype(np.int64) for places in cls.of(part).rows())
+        begin = (y + window.y0) * image[0] + window.x0
+        return cls.of_stretches(image, begin + x0, begin + x1)
+
+    @classmethod
     def of_stretches(cls, size: Size, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> "Runs":
         """Of sorted stretches that do not overlap; they may be empty, touch, and go on over the ends of rows."""
         some = ends > starts
@@ -110,6 +117,27 @@ class Runs:
             flat[start:end] = True
         return flat.reshape(self.size[1], self.size[0])
 
+    def holds(self, x: int, y: int) -> bool:
+        """Whether a pixel is in it."""
+        before = int(np.searchsorted(self.starts, y * self.size[0] + x, side="right")) - 1
+        return before >= 0 and y * self.size[0] + x < int(self.ends[before])
+
+    def union(self, other: "Runs") -> "Runs":
+        """What is in either; both of one size."""
+        starts, ends = np.concatenate([self.starts, other.starts]), np.concatenate([self.ends, other.ends])
+        order = np.argsort(starts, kind="stable")
+        return Runs.of_stretches(self.size, *_merged(starts[order].astype(np.int64), ends[order].astype(np.int64)))
+
+    def without(self, other: "Runs") -> "Runs":
+        """What is in this and not in the other; both of one size."""
+        return self._rest().union(other)._rest()
+
+    def _rest(self) -> "Runs":
+        """All that is not in it."""
+        starts = np.append(0, self.ends).astype(np.int64)
+        ends = np.append(self.starts, self.size[0] * self.size[1]).astype(np.int64)
+        return Runs.of_stretches(self.size, starts, ends)
+
     def inside(self, window: Window) -> "Runs":
         """The part within a window."""
         y, x0, x1 = self.rows()
@@ -148,6 +176,13 @@ def _enlarged_rows(logits: NDArray[np.float32], height: int) -> NDArray[np.float
     share = (place - above).astype(np.float32)[:, None]
     below = np.minimum(above + 1, logits.shape[0] - 1)
     return logits[above] * (1 - share) + logits[below] * share
+
+
+def _merged(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Stretches sorted by their starts, those that overlap made one."""
+    reached = np.maximum.accumulate(ends) if len(ends) else ends
+    apart = starts[1:] > reached[:-1]
+    return starts[np.append(True, apart)[: len(starts)]], reached[np.append(apart, True)[: len(ends)]]
 
 
 def _joined(

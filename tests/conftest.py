@@ -62,3 +62,9 @@ def annotator(service, photos):
         return Photo.of(np.zeros((height, width, 3), np.uint8))
 
     return Annotator(service, load, ByteCache(2**24))
+
+
+@pytest.fixture
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second look through a window (test_zoom.py): it would double the calls of tests that count them."""
+    monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)

@@ -102,6 +102,8 @@ def _measure(case: Case, command: Sequence[str], steps: int, root: Path) -> Row:
     if run.returncode != 0:
         return Row(case.name, reason=" ".join(run.stderr.strip().splitlines()[-2:]))
     last = json.loads((out / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    if last["images"] != steps * BATCH * case.processes:  # each process would have trained a network of its own
+        return Row(case.name, reason=f"{case.processes} processes did not share one run.")
     rate = float(last["images_per_second"])
     return Row(case.name, p50_ms=round(1000 / rate, 2), images_per_second=round(rate, 2))
 

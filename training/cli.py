@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from training.datasets.cli import app as datasets
+
+__all__ = ["app", "datasets"]
+
 app = typer.Typer(no_args_is_help=True)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from squeezesam_core import rle
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Size, Window
 from squeezesam_core.runs import Runs
 
 CONFIG = """<View>
@@ -100,11 +100,10 @@ def regions(photo: Photo, count: int) -> list[dict[str, Any]]:
     across, down = width // cells, height // cells
     ellipse = np.zeros((down, across), np.uint8)
     cv2.ellipse(ellipse, (across // 2, down // 2), (across * 2 // 5, down * 2 // 5), 0, 0, 360, 1, cv2.FILLED)
-    y, x0, x1 = Runs.of(ellipse > 0).rows()
     found = []
     for index in range(count):
         left, top = index % cells * across, index // cells * down
-        starts, ends = (((y + top) * width + x + left).astype(np.int32) for x in (x0, x1))
+        runs = Runs.within(ellipse > 0, Window(left, top, left + across, top + down), photo.size)
         found.append(
             {
                 "id": f"region{index}",
@@ -118,7 +117,7 @@ def regions(photo: Photo, count: int) -> list[dict[str, Any]]:
                 "readonly": False,
                 "value": {
                     "format": "rle",
-                    "rle": rle.write(Runs(photo.size, starts, ends)),
+                    "rle": rle.write(runs),
                     "brushlabels": ["Object"],
                 },
             }

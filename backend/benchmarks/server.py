@@ -61,7 +61,7 @@ def serving(module: str, arguments: Sequence[str], settings: Mapping[str, str], 
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--port", str(port)],
-            env=inherited | settings,
+            env={**inherited, **settings},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

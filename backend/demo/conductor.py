@@ -18,12 +18,13 @@ from backend.demo import credentials, installation, project, queue_server, serve
 from backend.demo.credentials import Credentials
 from backend.demo.ports import HOST, free_port
 from backend.demo.processes import Child, wait_until_healthy
+from backend.jobs import RedisJobs
 from backend.label_studio import LabelStudio
 from squeezesam_core.errors import SqueezeSAMError
 
 _PHOTOS = Path(__file__).with_name("photos")
 _LABEL_STUDIO_SECONDS = 600.0  # the first start migrates a database, on a slow machine too
-_BACKEND_SECONDS = 60.0
+_BACKEND_SECONDS = 180.0  # seconds are enough, but for a machine that is busy
 _WATCH_SECONDS = 0.5
 _REQUEST_SECONDS = 100.0  # what Label Studio itself grants a prediction
 
@@ -52,13 +53,20 @@ def run(data: Path, port: int, backend_port: int, label_studio: Path | None, bro
             server = servers.start_label_studio(venv, data / "label-studio", logs / "label-studio.log", address, login)
             stack.callback(server.stop)
             backend = _address(console, "The backend", backend_port)
-            service = servers.start_backend(logs / "backend.log", backend, address, login, queue)
+            environment = servers.environment(address, login, queue)
+            service = servers.start_backend(logs / "backend.log", backend, environment)
             stack.callback(service.stop)
+            for child in (
+                servers.start_worker(logs / "worker.log", environment),
+                servers.start_scheduler(logs / "scheduler.log", environment),
+            ):
+                children.append(child)
+                stack.callback(child.stop)
             with console.status("Starting Label Studio and the backend (the first start takes a minute or two)"):
                 wait_until_healthy(service, f"{backend}/health", _BACKEND_SECONDS)
                 wait_until_healthy(server, f"{address}/health", _LABEL_STUDIO_SECONDS)
 
-            url = _prepare_project(console, address, backend, login)
+            url = _prepare_project(console, address, backend, login, RedisJobs(queue))
             console.print(_welcome(url, login, logs))
             if browser:
                 webbrowser.open(url)
@@ -112,7 +120,7 @@ def _address(console: Console, name: str, wished: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def _prepare_project(console: Console, address: str, backend: str, login: Credentials) -> str:
+def _prepare_project(console: Console, address: str, backend: str, login: Credentials, jobs: RedisJobs) -> str:
     with (
         httpx.Client(timeout=_REQUEST_SECONDS, trust_env=False) as client,
         console.status("Preparing the project") as status,
@@ -121,8 +129,8 @@ def _prepare_project(console: Console, address: str, backend: str, login: Creden
         number = project.find_or_create(label_studio)
         project.import_photos(label_studio, client, number, sorted(_PHOTOS.glob("*.jpg")))
         project.use_backend(label_studio, number, backend)
-        for done, total in project.pre_annotate(label_studio, client, number, backend):
-            status.update(f"Pre-annotating: {done} of {total} photos")
+        for job in project.pre_annotate(label_studio, jobs, number, backend):
+            status.update(f"Pre-annotating: {job.message or job.state}")
         empty = project.without_mask(label_studio, number)
     if empty:
         console.print(f"{empty} photos have no mask; {backend}/status says what went wrong, if anything did.")

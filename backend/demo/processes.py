@@ -1,20 +1,18 @@
 """Child processes on a leash: each has a log file, and none outlives the demo, however the demo ends."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from backend.leash import leash
 from squeezesam_core.errors import SqueezeSAMError
 
-_PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 15
@@ -69,7 +67,7 @@ def start(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> 
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_leash(),  # noqa: PLW1509 - no Python lock is taken in there, and the process is about to exec
+                preexec_fn=leash(),  # noqa: PLW1509 - no Python lock is taken in there, and the process is about to exec
             )
         except OSError as error:
             raise ProcessError(
@@ -109,20 +107,6 @@ def wait_until_healthy(child: Child, url: str, seconds: float) -> None:
         f"{child.name} did not answer at {url} within {seconds:.0f} s. The end of its log:\n{_tail(child.log)}",
         f"The whole log is {child.log}. On a very slow machine, starting again goes on where this start got to.",
     )
-
-
-def _leash() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)  # looked up here: between fork and exec only the bare call is safe
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the demo died before the call above
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return die_with_parent
 
 
 def _tail(log: Path, lines: int = _TAIL_LINES) -> str:

@@ -3,6 +3,7 @@
 Every function may be called again at any time and changes nothing that is already as it should be.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +11,16 @@ from typing import Any
 
 import httpx
 
+from backend import configurations
 from backend.connect import connect
+from backend.jobs import WAITING, RedisJobs
 from backend.label_studio import LabelStudio, LabelStudioError
+from backend.status import JobRecord
 
 TITLE = "SqueezeSAM demo"
-_LABELING_CONFIG = Path(__file__).with_name("labeling_config.xml")
+_CONFIGURATION = "object"
+_JOB_SECONDS = 600.0
+_POLL_SECONDS = 0.3
 _LOGS_REMEDY = "The logs of Label Studio and the backend, in the demo's data folder, say more."
 
 
@@ -23,7 +29,7 @@ def find_or_create(label_studio: LabelStudio) -> int:
     for project in label_studio.call("GET", "/api/projects?page_size=1000")["results"]:
         if project["title"] == TITLE:
             return int(project["id"])
-    project = {"title": TITLE, "label_config": _LABELING_CONFIG.read_text(), "show_collab_predictions": True}
+    project = {"title": TITLE, "label_config": configurations.read(_CONFIGURATION), "show_collab_predictions": True}
     return int(label_studio.call("POST", "/api/projects", project)["id"])
 
 
@@ -49,21 +55,20 @@ def use_backend(label_studio: LabelStudio, project: int, backend: str) -> None:
     connect(label_studio, project, backend)
 
 
-def pre_annotate(
-    label_studio: LabelStudio, client: httpx.Client, project: int, backend: str
-) -> Iterator[tuple[int, int]]:
-    """Give every task that has no prediction one from the backend; yields (tasks done, tasks in all) before each.
-
-    One request a task: Label Studio's own retrieval sends all in one, and loses all when one fails.
-    """
-    waiting = [task for task in _tasks(label_studio, project) if not task["predictions"]]
-    label_config = _LABELING_CONFIG.read_text()
-    for done, task in enumerate(waiting):
-        yield done, len(waiting)
-        reply = client.post(f"{backend}/predict", json={"tasks": [task], "label_config": label_config})
-        _require_success(reply)
-        (prediction,) = reply.json()["results"]
-        label_studio.call("POST", "/api/predictions", {**prediction, "task": task["id"], "project": project})
+def pre_annotate(label_studio: LabelStudio, jobs: RedisJobs, project: int, backend: str) -> Iterator[JobRecord]:
+    """Have the queue's job pre-annotate the project unless it is up to date; yields the job a few times a second."""
+    version = httpx.get(f"{backend}/health", trust_env=False).json()["model_version"]
+    if all([p["model_version"] for p in task["predictions"]] == [version] for task in _tasks(label_studio, project)):
+        return
+    jobs.request(project)
+    deadline = time.monotonic() + _JOB_SECONDS
+    while time.monotonic() < deadline:
+        job = next(job for job in jobs.overview().jobs if job.project == project)
+        if job.state not in WAITING:
+            return
+        yield job
+        time.sleep(_POLL_SECONDS)
+    raise LabelStudioError(f"The photos were not pre-annotated within {_JOB_SECONDS:.0f} s.", _LOGS_REMEDY)
 
 
 def without_mask(label_studio: LabelStudio, project: int) -> int:

@@ -8,14 +8,10 @@ from pathlib import Path
 import redis
 
 from backend.demo.processes import Child, ProcessError, start
-from squeezesam_core.errors import SqueezeSAMError
+from backend.outbox import QueueError
 
 _START_SECONDS = 10.0
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
-
-
-class QueueError(SqueezeSAMError):
-    """No Redis or Valkey that answers."""
 
 
 def check(url: str) -> None:

@@ -1,4 +1,4 @@
-"""How Label Studio and the backend are started: who may log in, and what Label Studio's network guard lets through."""
+"""How Label Studio, the backend and the queue's processes are started, and what Label Studio's guard lets through."""
 
 import sys
 from pathlib import Path
@@ -41,18 +41,29 @@ def start_label_studio(venv: Path, data: Path, log: Path, address: str, login: C
     return start("Label Studio", argv, env, log)
 
 
-def start_backend(log: Path, address: str, label_studio: str, login: Credentials, queue: str) -> Child:
-    """Start `squeezesam serve` at `address`; it reads images from `label_studio` and finds the queue at `queue`."""
+def start_backend(log: Path, address: str, environment: dict[str, str]) -> Child:
+    """Start `squeezesam serve` at `address` (http://HOST:PORT)."""
     host, port = _host_and_port(address)
-    env = {
-        "SQUEEZESAM_HOST": host,
-        "SQUEEZESAM_PORT": port,
-        "LABEL_STUDIO_URL": label_studio,
-        "LABEL_STUDIO_API_KEY": login.token,
-        "REDIS_URL": queue,
-    }
-    squeezesam = Path(sys.executable).with_name("squeezesam")
-    return start("The backend", [str(squeezesam), "serve"], env, log)
+    return _squeezesam("The backend", "serve", {**environment, "SQUEEZESAM_HOST": host, "SQUEEZESAM_PORT": port}, log)
+
+
+def start_worker(log: Path, environment: dict[str, str]) -> Child:
+    """Start `squeezesam worker`."""
+    return _squeezesam("The worker", "worker", environment, log)
+
+
+def start_scheduler(log: Path, environment: dict[str, str]) -> Child:
+    """Start `squeezesam scheduler`."""
+    return _squeezesam("The scheduler", "scheduler", environment, log)
+
+
+def environment(label_studio: str, login: Credentials, queue: str) -> dict[str, str]:
+    """What the three know: where Label Studio is, the key to it, and the queue's address."""
+    return {"LABEL_STUDIO_URL": label_studio, "LABEL_STUDIO_API_KEY": login.token, "REDIS_URL": queue}
+
+
+def _squeezesam(name: str, command: str, environment: dict[str, str], log: Path) -> Child:
+    return start(name, [str(Path(sys.executable).with_name("squeezesam")), command], environment, log)
 
 
 def _host_and_port(address: str) -> tuple[str, str]:

@@ -104,7 +104,7 @@ def _scale(highest: float, whole: bool = False) -> tuple[float, list[float]]:
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     if whole:
         step = max(1.0, math.ceil(step))
-    count = math.ceil(highest * 1.08 / step)
+    count = max(1, math.ceil(highest * 1.08 / step))
     return step * count, [step * index for index in range(count + 1)]
 
 

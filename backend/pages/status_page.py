@@ -9,11 +9,11 @@ import numpy as np
 
 from backend.pages.plots import Bar, Series, histogram, line_plot
 from backend.status import (
+    QUEUE_OFF,
     QUEUE_ON,
     UNTOUCHED_IOU,
-    Job,
+    JobRecord,
     JobsOverview,
-    NoQueue,
     Problem,
     Status,
     corrected_share,
@@ -142,7 +142,7 @@ def _problems(problems: Sequence[Problem]) -> str:
 
 
 def _jobs(overview: JobsOverview) -> str:
-    if overview.queue.startswith(NoQueue.queue):
+    if overview.queue.startswith(QUEUE_OFF):
         return f'<p class="empty">{NO_QUEUE}</p>'
     problem = "" if overview.queue == QUEUE_ON else f'<p class="empty">{escape(overview.queue)}</p>'
     if not overview.jobs:
@@ -155,7 +155,7 @@ def _jobs(overview: JobsOverview) -> str:
     )
 
 
-def _job(job: Job) -> str:
+def _job(job: JobRecord) -> str:
     state = f"{job.state}, {job.progress:.0%}" if job.state == "running" else job.state
     return (
         f'<tr><td class="soft">{_time(job.queued)}</td><td>{job.project}</td>'

@@ -33,12 +33,12 @@ class Reply:
     """One mask that a model gave for an object.
 
     clicks: how many it took, 0 for a mask that took none; mask: (H, W) bool; seconds: how long it took, the photo being
-    taken in; shown: the clicks and the box that a person would have made for it.
+    taken in, None for a mask that no model made; shown: the clicks and the box that a person would have made for it.
     """
 
     clicks: int
     mask: NDArray[np.bool_]
-    seconds: float
+    seconds: float | None
     shown: Prompt = field(default_factory=Prompt)
 
 
@@ -105,7 +105,8 @@ def compare(
     reply = None
     for reply in replies:
         ious[reply.clicks] = masks.iou(reply.mask, truth.object, truth.ignore)
-        seconds.append(reply.seconds)
+        if reply.seconds is not None:
+            seconds.append(reply.seconds)
         if reply.clicks in (0, *plan.clicks):
             boundary[reply.clicks] = boundary_iou(reply.mask, truth.object, truth.ignore)
     if reply is None:

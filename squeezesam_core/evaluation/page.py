@@ -44,7 +44,8 @@ th:first-child { text-align: left; color: var(--soft); } thead th { font-weight:
 .sheet span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 """
 LEGEND = """<p>The mask is blue, the true outline green, what counts neither way is outlined in yellow; green discs are
-clicks on the object, red ones on the background, numbered in their order. The IoU is the last mask's.</p>"""
+clicks on the object, red ones on the background, numbered in their order. Of a small object only the surroundings
+are shown. The IoU is the last mask's.</p>"""
 
 
 def write_page(folder: Path, data: str, reports: Sequence[Report], worst: Sequence[Picture]) -> Path:

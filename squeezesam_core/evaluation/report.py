@@ -43,7 +43,7 @@ class Report:
             raise InvalidDatasetError("No object was evaluated.", "Check --data, --limit and the protocol's rules.")
         summary: dict[str, Any] = {"protocol": self.protocol.name, "n": len(self.outcomes)}
         summary |= self.protocol.figures(self.outcomes, self.plan)
-        seconds = [second for outcome in self.outcomes for second in outcome.seconds]
+        seconds = [second for outcome in self.outcomes for second in outcome.seconds] or [0.0]
         p50, p95 = np.percentile(1000 * np.array(seconds), [50, 95])
         opening = 1000 * median(outcome.opening for outcome in self.outcomes)
         return summary | {"ms_p50": float(p50), "ms_p95": float(p95), "ms_open": opening, "model": self.model}

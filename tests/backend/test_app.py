@@ -206,6 +206,8 @@ def test_metrics_tell_of_a_click(client, photos):
     assert 'squeezesam_requests_total{outcome="ok",route="/predict"} 1.0' in found
     assert 'squeezesam_requests_total{outcome="refused",route="other"} 1.0' in found
     assert 'squeezesam_prediction_seconds_count{kind="click"} 1.0' in found
+    for stage in ("detect", "segment", "encode"):
+        assert f'squeezesam_stage_seconds_count{{stage="{stage}"}} 1.0' in found
 
 
 @pytest.mark.parametrize(

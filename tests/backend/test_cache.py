@@ -22,6 +22,7 @@ def test_the_least_recently_used_value_goes_first():
         get(key)
     assert made == ["a", "b", "c", "d", "b"]
     assert cache.nbytes == 300
+    assert (cache.hits, cache.misses) == (1, 5)
 
 
 def test_a_value_beyond_the_limit_is_given_but_not_kept():

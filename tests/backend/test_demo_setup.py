@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from backend import demo, labeling_config
+from backend import demo
 from backend.demo import credentials, installation, queue_server
 from backend.demo.ports import HOST, PortError, free_port
 
@@ -87,13 +87,6 @@ def test_queue_errors_say_what_to_do(act: Callable[[], object], remedy: str) -> 
     with pytest.raises(queue_server.QueueError) as caught:
         act()
     assert remedy in caught.value.remedy
-
-
-def test_labeling_configuration_has_every_tool() -> None:
-    config = labeling_config.check(DEMO.joinpath("labeling_config.xml").read_text())
-    assert config.keypoint is not None
-    assert config.rectangle is not None
-    assert config.outputs[0].labels == config.keypoint.labels == config.rectangle.labels == ("Object",)
 
 
 def test_photos_are_credited_small_and_one_is_rotated() -> None:

@@ -3,8 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,34 +15,29 @@ from backend.history import History
 from backend.pages import status_page
 from backend.pages.plots import Bar, Series, histogram, line_plot
 from backend.settings import Settings
-from backend.status import NoQueue, Problem, Status
+from backend.status import QUEUE_ON, JobRecord, JobsOverview, Problem, Status
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = Path(os.environ.get("SQUEEZESAM_SCREENSHOTS", REPOSITORY / "out" / "screenshots"))
 
 
-@dataclass(frozen=True)
-class Record:
-    kind: str = "preannotate"
-    project: int = 3
-    state: str = "running"
-    queued: str = "2026-11-25T20:02:51+00:00"
-    started: str | None = None
-    ended: str | None = None
-    progress: float = 0.41
-    message: str = ""
+RECORD = JobRecord("preannotate-3", "preannotate", 3, "running", "2026-11-25T20:02:51+00:00", progress=0.41)
 
 
-@dataclass(frozen=True)
-class Overview:
-    queue: str = "on"
-    jobs: Sequence[Record] = ()
+class Queue:
+    """A queue that works for ever."""
+
+    def request(self, project: int) -> None:
+        raise AssertionError("the page asks for nothing")
+
+    def overview(self) -> JobsOverview:
+        return JobsOverview(QUEUE_ON, [RECORD, replace(RECORD, state="finished", progress=1.0)])
 
 
 @pytest.fixture
 def quiet(service):
-    return Status(service, time.monotonic(), History(), [], NoQueue(), None)
+    return Status(service, time.monotonic(), History(), [], JobsOverview(), None)
 
 
 def test_a_fresh_start_says_how_figures_come_about(quiet):
@@ -71,11 +65,11 @@ def test_the_self_check_is_shown(quiet, precision, says):
 @pytest.mark.parametrize(
     ("overview", "says"),
     [
-        (Overview("off: REDIS_URL is not set"), status_page.NO_QUEUE),
-        (Overview("Redis does not answer. Start it."), "Redis does not answer. Start it."),
-        (Overview(), status_page.NO_JOB),
-        (Overview(jobs=[Record()]), "running, 41%"),
-        (Overview(jobs=[Record(state="failed", message="No key.")]), "No key."),
+        (JobsOverview("off: REDIS_URL is not set"), status_page.NO_QUEUE),
+        (JobsOverview("Redis does not answer. Start it."), "Redis does not answer. Start it."),
+        (JobsOverview(QUEUE_ON), status_page.NO_JOB),
+        (JobsOverview(QUEUE_ON, [RECORD]), "running, 41%"),
+        (JobsOverview(QUEUE_ON, [replace(RECORD, state="failed", message="No key.")]), "No key."),
     ],
     ids=["off", "down", "empty", "running", "failed"],
 )
@@ -86,7 +80,9 @@ def test_jobs_or_why_there_are_none(quiet, overview, says):
 def test_nothing_that_a_request_says_becomes_markup(quiet):
     evil = "<script>alert(1)</script>\n</pre><img src=x onerror=alert(1)>"
     problem = Problem("2026-11-25T20:02:51+00:00", evil, evil, evil, evil)
-    page = status_page.render(replace(quiet, problems=[problem], overview=Overview(jobs=[Record(message=evil)])))
+    page = status_page.render(
+        replace(quiet, problems=[problem], overview=JobsOverview(QUEUE_ON, [replace(RECORD, message=evil)]))
+    )
     assert "<script" not in page
     assert "<img" not in page
 
@@ -124,7 +120,7 @@ def test_counts_of_one_have_whole_ticks():
 @pytest.fixture
 def address(annotator, photos):
     """The app on a port of its own, after a click, a failure and a comparison."""
-    app = web_app(Settings(), annotator, jobs=lambda: Overview(jobs=[Record(), Record(state="finished", progress=1)]))
+    app = web_app(Settings(), annotator, jobs=Queue())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -30,13 +30,15 @@ COMPOSE_SHA256 = "d42aa5ffe26ff876347b62172da739064454ad59ad5dd44de933ec9594e8c1
 DOCUMENT: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = DOCUMENT["services"]
 BACKEND: dict[str, Any] = SERVICES["backend"]
+OURS = ("backend", "worker", "scheduler")
 DOCKERFILE = (REPOSITORY / BACKEND["build"]["dockerfile"]).read_text()
 SECRETS = re.findall(r"^(\w+)=(.*)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
 
 
-def test_backend_reads_every_variable_it_is_given() -> None:
+@pytest.mark.parametrize("service", OURS)
+def test_every_variable_that_is_given_is_read(service: str) -> None:
     known = {environment_variable(field) for field in Settings.model_fields}
-    assert set(BACKEND["environment"]) <= known
+    assert set(SERVICES[service]["environment"]) <= known
     assert set(re.findall(r"\b(SQUEEZESAM_\w+)=", DOCKERFILE)) <= known
 
 
@@ -49,11 +51,36 @@ def test_backend_accepts_its_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.basic_auth_password is not None
 
 
-def test_command_exists_and_is_the_images_own() -> None:
-    program, command = BACKEND["command"]
+@pytest.mark.parametrize("service", OURS)
+def test_commands_exist(service: str) -> None:
+    program, command = SERVICES[service]["command"]
     assert program == "squeezesam"
     assert CliRunner().invoke(commands, [command, "--help"]).exit_code == 0
+
+
+def test_serve_is_the_images_own_command() -> None:
+    program, command = BACKEND["command"]
     assert f'CMD ["{program}", "{command}"]' in DOCKERFILE
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_all_find_one_queue_with_its_password(service: str) -> None:
+    (port,) = SERVICES["queue"]["expose"]
+    password = SERVICES["queue"]["environment"]["QUEUE_PASSWORD"]
+    assert SERVICES[service]["environment"]["REDIS_URL"] == f"redis://:{password}@queue:{port}"
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_what_ends_is_started_again_and_all_are_locked_down(service: str) -> None:
+    """Worker and scheduler end when the queue's server is gone."""
+    assert SERVICES[service]["restart"] == "unless-stopped"
+    assert (SERVICES[service]["read_only"], SERVICES[service]["cap_drop"]) == (True, ["ALL"])
+    assert SERVICES[service]["image"] == BACKEND["image"]
+
+
+def test_the_demo_starts_the_same_commands() -> None:
+    started = set(re.findall(r'_squeezesam\("[\w ]+", "(\w+)"', Path(str(servers.__file__)).read_text()))
+    assert started == {SERVICES[service]["command"][1] for service in OURS}
 
 
 def test_one_port_of_the_backend_everywhere() -> None:
@@ -97,9 +124,9 @@ def test_only_label_studio_is_published_and_to_this_machine_alone() -> None:
     assert published == {"label-studio": ["127.0.0.1:8080:8080"]}
 
 
-def test_image_has_no_torch_and_no_root() -> None:
+def test_image_has_the_queues_extra_no_torch_and_no_root() -> None:
     (install,) = re.findall(r"pip install .*", DOCKERFILE)
-    assert shlex.split(install)[-1] == "."  # no extra
+    assert shlex.split(install)[-1] == ".[queue]"
     (uid,) = re.findall(r"useradd --uid (\d+)", DOCKERFILE)
     assert re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE) == [uid]
 

@@ -107,7 +107,7 @@ def test_every_interactive_request_is_in_the_table():
 
 
 @pytest.mark.parametrize("name", CLICKS)
-def test_clicks_keep_their_signs_and_places(replay, service, name):
+def test_clicks_keep_their_signs_and_places(replay, service, one_look, name):
     replay(name)
     _, points, labels = service.segmenter.calls[-1]
     expected, edits = CLICKS[name]

@@ -1,5 +1,6 @@
 """The labelling page of Label Studio 1.23 as an annotator uses it: what is clicked, and what the page then holds."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ _IMAGE_ON_CANVAS = f"""() => {{
     const {{canvasSize, zoomScale, zoomingPositionX, zoomingPositionY}} = {_STORE}.names.get('image');
     return [zoomingPositionX, zoomingPositionY, canvasSize.width * zoomScale, canvasSize.height * zoomScale];
 }}"""
+_LABELS = f"""() => Array.from({_STORE}.names.values()).filter(control => control.type.endsWith('labels'))
+    .flatMap(control => control.children.map(label => [control.name, label.value]))"""
+_SUGGESTIONS = f"() => Array.from({_STORE}.suggestions.values()).map(r => r.cleanId)"
 _SMART_TOOLS = {"click": "KeyPointTool-dynamic", "box": "RectangleTool-dynamic"}
 
 
@@ -47,16 +51,18 @@ class LabelingPage:
             self.page.wait_for_timeout(200)
         assert self.page.evaluate(_TOOL) == _SMART_TOOLS[tool]
 
-    def label(self, tool: str) -> None:
-        """Choose the label of the smart tool, which Label Studio drops after each prompt."""
+    def label(self, tool: str, value: str) -> None:
+        """Choose a label of the smart tool, which Label Studio drops after each prompt."""
         selected = f"{_STORE}.names.get('{tool}').children.some(label => label.selected)"
         self.page.wait_for_function(f"() => !window.Htx.awaitingSuggestions && !{selected}")  # pressed again, it drops
-        self.page.locator(".lsf-label_clickable").nth(list(_SMART_TOOLS).index(tool)).click()
+        place = self.page.evaluate(_LABELS).index([tool, value])
+        self.page.locator(".lsf-label_clickable").nth(place).click()
         self.page.wait_for_function(f"() => {selected}")
 
-    def click(self, x: float, y: float, *modifiers: str) -> dict[str, Any]:
-        """Click at a share (0..1) of the image's width and height; returns the page's reply from the backend."""
-        self.label("click")
+    def click(self, x: float, y: float, *modifiers: str, label: str = "Object") -> list[dict[str, Any]]:
+        """Click at a share (0..1) of the image's width and height; returns the regions that are suggested then."""
+        self.choose("click")
+        self.label("click", label)
         px, py = self._position(x, y)
         for key in modifiers:
             self.page.keyboard.down(key)
@@ -66,9 +72,10 @@ class LabelingPage:
             self.page.keyboard.up(key)
         return self._answer(reply.value)
 
-    def drag(self, x0: float, y0: float, x1: float, y1: float) -> dict[str, Any]:
-        """Drag a box between two corners given as shares (0..1) of the image; returns the page's reply."""
-        self.label("box")
+    def drag(self, x0: float, y0: float, x1: float, y1: float, label: str = "Object") -> list[dict[str, Any]]:
+        """Drag a box between two corners given as shares (0..1) of the image; returns the regions suggested then."""
+        self.choose("box")
+        self.label("box", label)
         with self.page.expect_response(_is_prompt) as reply:
             self.page.mouse.move(*self._position(x0, y0))
             self.page.mouse.down()
@@ -76,6 +83,12 @@ class LabelingPage:
             self.page.mouse.move(*self._position(x1, y1), steps=4)
             self.page.mouse.up()
         return self._answer(reply.value)
+
+    def undo(self) -> None:
+        """Take the last prompt back. Label Studio tells nobody: the suggestion stays until the next prompt."""
+        count = len(self.regions())
+        self.page.keyboard.press("Control+z")
+        self.page.wait_for_function(f"() => {_STORE}.regions.length === {count - 1}")
 
     def accept(self) -> None:
         self.page.click('[data-testid="bottombar-accept-suggestions-button"]')
@@ -107,10 +120,12 @@ class LabelingPage:
         left, top, width, height = self.page.evaluate(_IMAGE_ON_CANVAS)
         return canvas["x"] + left + x * width, canvas["y"] + top + y * height
 
-    def _answer(self, response: Response) -> dict[str, Any]:
-        self.page.wait_for_function(f"() => {_STORE}.suggestions.size > 0")
-        answer: dict[str, Any] = response.json()
-        return answer
+    def _answer(self, response: Response) -> list[dict[str, Any]]:
+        """The regions in a reply, once the page shows them."""
+        suggested: list[dict[str, Any]] = response.json()["data"]["result"]
+        ids = json.dumps(sorted(region["id"] for region in suggested), separators=(",", ":"))
+        self.page.wait_for_function(f"() => JSON.stringify(({_SUGGESTIONS})().sort()) === '{ids}'")
+        return suggested
 
 
 def _is_prompt(response: Response) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 _READY = "Ctrl-C stops everything."
-_SQUEEZESAM = Path(sys.executable).with_name("squeezesam")
+SQUEEZESAM = Path(sys.executable).with_name("squeezesam")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def start_demo(data: Path, label_studio: Path, port: int = 8080, seconds: float 
     """Start a demo and wait until it is ready; raises AssertionError with its output when it ends before."""
     began = time.monotonic()
     printed = data.with_suffix(".out")
-    argv = [str(_SQUEEZESAM), "demo", "--data", str(data), "--label-studio", str(label_studio), "--port", str(port)]
+    argv = [str(SQUEEZESAM), "demo", "--data", str(data), "--label-studio", str(label_studio), "--port", str(port)]
     with printed.open("wb") as file:
         process = subprocess.Popen(argv, stdout=file, stderr=subprocess.STDOUT)
     while _READY not in printed.read_text():

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from squeezesam_core.interaction import correction, first_previous, inside_box
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying, obeying_runs
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
+from squeezesam_core.runs import Runs
+from squeezesam_core.shapes import Shape
 
 IMAGE = (200, 100)
 MAP = np.zeros((50, 50), np.float32)
@@ -106,3 +108,102 @@ def test_a_box_leaves_what_lies_inside(box: Box | None, left: int) -> None:
     assert kept.sum() == left
     assert not (kept & ~mask).any()
     assert mask.sum() == 20 * 20
+
+
+def rectangle(x, y, width, height):
+    mask = np.zeros((300, 400), bool)
+    mask[y : y + height, x : x + width] = True
+    return Shape.of(mask)
+
+
+LEFT, RIGHT, INNER = rectangle(20, 20, 100, 100), rectangle(280, 180, 100, 100), rectangle(50, 50, 20, 20)
+NOTHING = rectangle(0, 0, 0, 0)
+ALL = (LEFT, RIGHT, INNER, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "shapes", "under_way", "found"),
+    [
+        (Point(30, 30), (), 0, None),
+        (Point(30, 30), (NOTHING,), 0, None),
+        (Point(110, 110), ALL, 0, LEFT),
+        (Point(55, 55), ALL, 0, INNER),
+        (Point(55, 55), ALL, 1, LEFT),
+        (Point(55, 55), ALL, 3, INNER),
+        (Point(260, 200), ALL, 0, RIGHT),
+        (Point(165, 100), ALL, 0, LEFT),
+        (Point(180, 20), ALL, 0, None),
+        (Point(180, 20), ALL, 1, LEFT),
+        (Point(180, 20), ALL, 3, LEFT),
+        (Point(240, 20), ALL, 1, None),
+        (Point(399, 10, positive=False), ALL, 0, RIGHT),
+        (Point(110, 110, positive=False), ALL, 0, LEFT),
+        (Point(0, 0), (RIGHT,), 0, None),
+        (Box(10, 10, 130, 130), ALL, 0, LEFT),
+        (Box(45, 45, 75, 75), ALL, 0, INNER),
+        (Box(20, 20, 75, 60), ALL, 0, LEFT),
+        (Box(20, 20, 60, 50), ALL, 0, None),
+        (Box(20, 20, 60, 50), ALL, 1, LEFT),
+        (Box(150, 20, 250, 120), ALL, 0, None),
+        (Box(0, 0, 400, 300), ALL, 0, None),
+    ],
+    ids=[
+        "nothing on screen",
+        "only an empty mask",
+        "inside",
+        "inside two: the smaller",
+        "inside two: the one being corrected",
+        "inside two being corrected: the smaller",
+        "beside",
+        "within reach",
+        "far from all",
+        "farther from what is being corrected",
+        "of several being corrected, the one in reach",
+        "far from that too",
+        "a background click never asks for a new object",
+        "a background click inside",
+        "far from the only one",
+        "box around",
+        "box around the inner one",
+        "box on a part",
+        "box on a small part",
+        "box on a small part of what is being corrected",
+        "box elsewhere",
+        "box around everything",
+    ],
+)
+def test_which_mask_a_prompt_edits(drawn, shapes, under_way, found):
+    index = edited(drawn, shapes, under_way)
+    assert (None if index is None else shapes[index]) is found
+
+
+HALF = np.zeros((100, 200), bool)
+HALF[:, :100] = True
+
+
+@pytest.mark.parametrize(
+    ("points", "holds", "lacks"),
+    [
+        ([Point(50, 50)], [(50, 50)], [(150, 50)]),
+        ([Point(150, 50)], [(150, 50), (152, 50), (50, 50)], [(160, 50)]),
+        ([Point(50, 50, positive=False)], [(60, 50)], [(50, 50), (48, 50)]),
+        ([Point(150, 50), Point(150, 50, positive=False)], [(50, 50)], [(150, 50)]),
+        ([Point(200, 100), Point(0, 0, positive=False)], [(199, 99)], [(0, 0)]),
+    ],
+    ids=["followed already", "drawn in", "cut out", "the later click wins", "corners"],
+)
+@pytest.mark.parametrize("dtype", [bool, np.float32])
+def test_every_click_has_effect(points, holds, lacks, dtype):
+    shown = HALF.astype(dtype)
+    drawn = obeying(shown, points, (200, 100))
+    assert drawn.dtype == shown.dtype
+    assert all(drawn[y, x] for x, y in holds)
+    assert not any(drawn[y, x] for x, y in lacks)
+    np.testing.assert_array_equal(shown, HALF)
+    np.testing.assert_array_equal(obeying_runs(Runs.of(HALF), points).mask(), drawn > 0.5)
+
+
+def test_a_click_on_a_map_of_another_size():
+    drawn = obeying(HALF.astype(np.float32), [Point(1500, 500)], (2000, 1000))
+    assert drawn[50, 150] == 1
+    assert drawn.sum() - HALF.sum() < 100

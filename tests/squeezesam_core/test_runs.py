@@ -72,3 +72,15 @@ def test_a_mask_from_logits_is_that_of_enlarged_logits(window, image, smooth):
 def test_flat_logits_are_all_or_nothing(value):
     runs = Runs.of_logits(np.full((3, 4), value, np.float32), Window(2, 1, 7, 5), (9, 8))
     assert runs.area == (20 if value > 0 else 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.bool_, st.tuples(st.just(2), st.integers(1, 20), st.integers(1, 20))))
+def test_union_difference_and_single_pixels(pair):
+    a, b = pair
+    runs, others = Runs.of(a), Runs.of(b)
+    for made, expected in ((runs.union(others), a | b), (runs.without(others), a & ~b)):
+        np.testing.assert_array_equal(made.mask(), expected)
+        np.testing.assert_array_equal(made.starts, Runs.of(expected).starts)
+    held = [[runs.holds(x, y) for x in range(a.shape[1])] for y in range(a.shape[0])]
+    np.testing.assert_array_equal(held, a)

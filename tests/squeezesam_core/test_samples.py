@@ -1,6 +1,7 @@
 """Folders of photos and masks: every layout, and broken records named."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from PIL import Image
 
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
-from squeezesam_core.samples import problems, read_folder, read_image
+from squeezesam_core.records import InvalidRecordError, PhotoFolder, Problem, image_size
+from squeezesam_core.samples import read_folder, read_image
 
 OBJECT = np.zeros((6, 8), bool)
 OBJECT[1:4, 2:5] = True
@@ -112,29 +114,83 @@ def test_folder_whose_masks_fit_no_photo(folder: Path) -> None:
         read_folder(folder)
 
 
+SQUARE = [[2, 1, 5, 1, 5, 4, 2, 4]]
+
+
 @pytest.mark.parametrize(
-    ("annotation", "named"),
+    ("annotation", "problem", "named"),
     [
-        ({"id": 41, "image_id": 8, "segmentation": [[1, 1, 2, 2, 3, 1]]}, "annotation 41.*image 8"),
-        ({"id": 42, "image_id": 7, "segmentation": [[1, 2, 3]]}, "annotation 42"),
-        ({"id": 43, "image_id": 7, "segmentation": {"counts": [4], "size": [2, 2]}}, "annotation 43"),
-        ({"id": 44, "image_id": 7, "segmentation": {"size": [2, 2]}}, "annotation 44"),
+        ({"id": 41, "image_id": 8, "segmentation": SQUARE}, Problem.MISSING_PHOTO, "annotation 41.*image 8"),
+        ({"id": 42, "image_id": 7, "segmentation": [[1, 1, 2, 2]]}, Problem.SHORT_POLYGON, "annotation 42.*2 points"),
+        ({"id": 43, "image_id": 7, "segmentation": "?"}, Problem.MALFORMED, "annotation 43"),
+        ({"segmentation": SQUARE}, Problem.MALFORMED, r"annotations\[1\]"),
     ],
-    ids=["image not listed", "odd polygon", "RLE of another size", "RLE without counts"],
+    ids=["image not listed", "line", "text", "no image"],
 )
-def test_bad_coco_records_are_named(folder: Path, annotation: dict, named: str) -> None:
-    coco(folder, annotation)
-    with pytest.raises(InvalidDatasetError, match=named):
-        next(read_folder(folder)).masks[0].decode()
+def test_bad_coco_records_are_reported_and_left_out(
+    folder: Path, annotation: dict, problem: Problem, named: str
+) -> None:
+    coco(folder, {"id": 1, "image_id": 7, "segmentation": SQUARE}, annotation)
+    reported: list[InvalidRecordError] = []
+    (sample,) = read_folder(folder, report=reported.append)
+    assert len(sample.masks) == 1
+    (error,) = reported
+    assert error.problem is problem
+    assert re.search(f"annotations.json, {named}", error.cause)
 
 
-def test_problems_are_all_found(folder: Path) -> None:
-    for name, shape in (("big", (9, 9, 3)), ("empty", (6, 8, 3)), ("fine", (6, 8, 3))):
-        write(folder / "images" / f"{name}.png", np.zeros(shape))
-    (folder / "images" / "cat.png").write_bytes(b"no image")
-    for name in ("cat", "big", "fine"):
-        write(folder / "masks" / f"{name}.png", OBJECT * 255)
-    write(folder / "masks" / "empty.png", OBJECT * 0)
-    found = [problem.cause for problem in problems(folder)]
-    assert len(found) == 3
-    assert all(any(name in cause for cause in found) for name in ("cat", "big", "empty"))
+@pytest.mark.parametrize(
+    ("segmentation", "problem"),
+    [
+        ([[1, 2, 3, 4, 5, 6, 7]], Problem.MALFORMED),
+        ([[1, 2, 3, "x", 5, 6]], Problem.MALFORMED),
+        ({"counts": [4], "size": [2, 2]}, Problem.WRONG_SIZE),
+        ({"counts": [4], "size": [6, 8]}, Problem.BAD_RLE),
+        ({"size": [6, 8]}, Problem.BAD_RLE),
+    ],
+    ids=["odd polygon", "words", "RLE of another size", "runs too short", "RLE without counts"],
+)
+def test_bad_masks_name_their_record(folder: Path, segmentation: object, problem: Problem) -> None:
+    coco(folder, {"id": 42, "image_id": 7, "segmentation": segmentation})
+    (reference,) = next(read_folder(folder)).masks
+    with pytest.raises(InvalidRecordError, match=r"annotations\.json, annotation 42") as caught:
+        reference.decode()
+    assert caught.value.problem is problem
+
+
+def test_only_the_short_outline_of_several_is_left_out(folder: Path) -> None:
+    coco(folder, {"id": 1, "image_id": 7, "segmentation": [*SQUARE, [1, 1, 2, 2]]})
+    reported: list[InvalidRecordError] = []
+    (sample,) = read_folder(folder, report=reported.append)
+    assert np.array_equal(sample.masks[0].decode().object, OBJECT)
+    assert [error.problem for error in reported] == [Problem.SHORT_POLYGON]
+
+
+def test_photos_of_one_name_are_reported(folder: Path) -> None:
+    write(folder / "images" / "cat.webp", np.zeros((6, 8, 3)))
+    write(folder / "masks" / "cat.png", OBJECT * 255)
+    write(folder / "masks" / "dog.png", OBJECT * 255)
+    reported: list[InvalidRecordError] = []
+    (sample,) = read_folder(folder, report=reported.append)
+    assert sample.path.name == "cat.png"
+    assert [error.problem for error in reported] == [Problem.DUPLICATE, Problem.MISSING_MASK]
+
+
+def test_photo_in_a_folder_of_its_own_and_none_outside(folder: Path, tmp_path: Path) -> None:
+    report = pytest.fail
+    write(folder / "images" / "train" / "cat.png", np.zeros((6, 8, 3)))
+    write(tmp_path / "secret.png", np.zeros((6, 8, 3)))
+    photos = PhotoFolder(folder / "images", report)
+    assert photos.find("train/cat.png") == folder / "images" / "train" / "cat.png"
+    assert photos.find("val/cat.jpg") == folder / "images" / "cat.png"
+    assert photos.find("../secret.png") is None
+    assert photos.find(str(tmp_path / "secret.png")) is None
+
+
+def test_size_without_pixels(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "turned.jpg", exif=exif)
+    Image.new("RGB", (8, 6)).save(tmp_path / "plain.png")
+    assert image_size(tmp_path / "turned.jpg") == (6, 8)
+    assert image_size(tmp_path / "plain.png") == (8, 6)

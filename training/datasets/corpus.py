@@ -1,38 +1,50 @@
-"""The photos a network is trained on: several folders, each with a weight, drawn from at random.
+"""The photos a network is trained on: several sources (training.datasets.sources), each with a weight, drawn from at
+random."""
 
-A recipe (training/recipes/*.toml) lists the sources:
-
-    [[source]]
-    directory = "train/pets"       # a folder that squeezesam_core.samples reads; may be missing for photos only
-    images = "photos/pets/images"  # optional: where the photos are, if not in directory/images
-    maps = "saliency/pets"         # optional: a saliency map NAME.webp or NAME.png for each photo, grey, any size
-    weight = 1.0                   # how often a photo of it is drawn, against 1 for the others
-    salient = true                 # optional: its masks, taken together, are all that stands out in the photo
-    photos_only = true             # optional: its annotations are no masks (boxes, say)
-    teacher = true                 # optional: it has no masks; take those that its maps are sure of
-"""
-
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from squeezesam_core.errors import InvalidDatasetError
-from squeezesam_core.samples import IMAGE_SUFFIXES, MaskReference, read_folder
-from training.datasets.teacher import MapMask, is_sure, read_map
+from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
+from squeezesam_core.geometry import Size
+from squeezesam_core.records import (
+    InvalidRecordError,
+    MaskReference,
+    PhotoFolder,
+    Report,
+    image_size,
+    read_image,
+    unreadable_photo,
+)
+from training.datasets.check import check_fits
+from training.datasets.problems import Tally
+from training.datasets.sources import Source, parse, photo_folder, read_source
+from training.datasets.teacher import MapMask, find_map, is_sure, read_map
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, its objects' masks (maybe none), and its saliency map (maybe none)."""
+    """A photo, its objects' masks (maybe none), its saliency map (maybe none), and the source it is of."""
 
     path: Path
     masks: tuple[MaskReference, ...]
     map_path: Path | None
     salient: bool
+    source: str = ""
+
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, upright. Raises InvalidRecordError: the header was read before, the pixels were not."""
+        try:
+            return read_image(self.path)
+        except InvalidImageError as error:
+            raise unreadable_photo(self.path, error) from error
 
     def saliency(self) -> NDArray[np.float32] | None:
         """(h, w) float32 in 0..1, at the map's own size."""
@@ -57,54 +69,70 @@ class Corpus:
         index = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right"))
         return self.photos[min(index, len(self.photos) - 1)]
 
+    def chances(self) -> NDArray[np.float64]:
+        """(N,) the chance of each photo to be the one that is drawn."""
+        return np.diff(self._cumulative, prepend=0.0) / self._cumulative[-1]
+
 
 def read_corpus(sources: list[dict[str, Any]], root: Path, *, masks_only: bool) -> Corpus:
     """Read a recipe's sources. masks_only: leave out photos that have no mask; else those with neither mask nor map.
 
-    Raises InvalidDatasetError that names the source.
+    Bad records are left out, and counted in the log. Raises InvalidDatasetError that names a source that cannot be read
+    at all.
     """
     photos: list[Photo] = []
     weights: list[float] = []
-    for source in sources:
-        for photo in _read_source(source, root):
+    for table in sources:
+        named = parse(table)
+        tally = Tally()
+        for photo in _photos(named, root, tally):
             if photo.masks or (photo.map_path is not None and not masks_only):
                 photos.append(photo)
-                weights.append(float(source.get("weight", 1.0)))
+                weights.append(named.weight)
+        tally.log(log, str(named.annotations or named.directory))
     return Corpus(photos, weights)
 
 
-def _read_source(source: dict[str, Any], root: Path) -> list[Photo]:
-    directory = root / source["directory"]
-    images = root / source["images"] if "images" in source else directory / "images"
-    if not images.is_dir():
-        raise InvalidDatasetError(f"Source {source['directory']}: {images} is not a folder.", "Check --root.")
-    has_masks = any((directory / name).exists() for name in ("masks", "labels", "trimaps", "masks.json")) or (
-        (directory / "annotations.json").exists() and not source.get("photos_only", False)
-    )
-    masks = {sample.name: sample.masks for sample in read_folder(directory, images)} if has_masks else {}
-    salient, teacher = bool(source.get("salient", False)), bool(source.get("teacher", False))
-    maps = root / source["maps"] if "maps" in source else None
-    photos = []
-    for path in sorted(images.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            map_path = _map_of(path, maps)
-            found = _taught(path, map_path) if teacher else masks.get(path.stem, ())
-            photos.append(Photo(path, found, map_path, salient))
-    return photos
+def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
+    source, name = named.under(root), str(named.annotations or named.directory)
+    if source.maps is not None and not source.maps.is_dir():
+        raise InvalidDatasetError(f"Source {name}: {source.maps} is not a folder.", "Correct its key maps.")
+    try:
+        masks = {} if source.teacher else {sample.path: sample.masks for sample in read_source(source, report)}
+        others = () if source.maps is None else PhotoFolder(photo_folder(source), _ignore)
+    except InvalidDatasetError as error:
+        raise InvalidDatasetError(f"Source {name}: {error.cause}", error.remedy) from error
+    for path in dict.fromkeys([*others, *masks]):
+        map_path = find_map(path, source.maps)
+        if path not in masks and map_path is None:
+            continue
+        try:
+            size = image_size(path)
+            found = _taught(map_path, size) if source.teacher else _fitting(masks.get(path, ()), path, size, report)
+        except InvalidImageError as error:
+            report(unreadable_photo(path, error))
+        except InvalidRecordError as error:
+            report(error)
+        else:
+            yield Photo(path, found, map_path, source.salient, name)
 
 
-def _taught(path: Path, map_path: Path | None) -> tuple[MaskReference, ...]:
-    if map_path is None or not is_sure(read_map(map_path)):
-        return ()
-    with Image.open(path) as image:
-        return (MapMask(map_path, image.size),)
+def _fitting(masks: tuple[MaskReference, ...], photo: Path, size: Size, report: Report) -> tuple[MaskReference, ...]:
+    """Those masks whose record says the photo's own size; none is decoded."""
+    fitting = []
+    for mask in masks:
+        try:
+            check_fits(mask, photo, size)
+        except InvalidRecordError as error:
+            report(error)
+        else:
+            fitting.append(mask)
+    return tuple(fitting)
 
 
-def _map_of(photo: Path, maps: Path | None) -> Path | None:
-    if maps is None:
-        return None
-    for suffix in (".webp", ".png"):
-        candidate = maps / (photo.stem + suffix)
-        if candidate.exists():
-            return candidate
-    return None
+def _taught(map_path: Path | None, size: Size) -> tuple[MaskReference, ...]:
+    return () if map_path is None or not is_sure(read_map(map_path)) else (MapMask(map_path, size),)
+
+
+def _ignore(_: InvalidRecordError) -> None:
+    """The reader of the masks reports the same photos."""

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.errors import InvalidDatasetError
-from squeezesam_core.samples import Mask
+from squeezesam_core.geometry import Size
+from squeezesam_core.records import InvalidRecordError, Mask, Problem
 
 SURE = (0.25, 0.75)
 """Below the first a pixel is background, above the second object; between them it is ignored."""
@@ -20,23 +20,38 @@ MOST_SCATTERED = 0.05
 """Share of the object's pixels that may lie outside its largest blob."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MapMask:
     """The mask that a map shows, at the size of its photo (width, height)."""
 
     path: Path
-    size: tuple[int, int]
+    size: Size
+
+    @property
+    def where(self) -> tuple[Path, str]:
+        return self.path, ""
 
     def decode(self) -> Mask:
         saliency = cv2.resize(read_map(self.path), self.size, interpolation=cv2.INTER_LINEAR)
         return Mask(saliency > SURE[1], (saliency >= SURE[0]) & (saliency <= SURE[1]))
 
 
+def find_map(photo: Path, maps: Path | None) -> Path | None:
+    """The map of a photo in a folder of maps, by its name."""
+    if maps is None:
+        return None
+    for suffix in (".webp", ".png"):
+        candidate = maps / (photo.stem + suffix)
+        if candidate.exists():
+            return candidate
+    return None
+
+
 def read_map(path: Path) -> NDArray[np.float32]:
-    """(h, w) float32 in 0..1, at the map's own size. Raises InvalidDatasetError if it cannot be read."""
+    """(h, w) float32 in 0..1, at the map's own size. Raises InvalidRecordError if it cannot be read."""
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if grey is None:
-        raise InvalidDatasetError(f"{path} is not a readable image.", "Make the map again.")
+        raise InvalidRecordError(Problem.UNREADABLE_MASK, path, "", "it is not a readable map")
     return grey.astype(np.float32) / 255
 
 

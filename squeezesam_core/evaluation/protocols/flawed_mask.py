@@ -15,7 +15,7 @@ from squeezesam_core.samples import Mask
 
 def _ask(scene: Scene, truth: Mask, plan: Plan, rng: np.random.Generator) -> Iterator[Reply]:
     mask = flawed(truth.object, rng)
-    yield Reply(0, mask, 0.0)
+    yield Reply(0, mask, None)
     yield from mend(scene, truth, plan, mask)
 
 

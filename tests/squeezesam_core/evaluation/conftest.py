@@ -28,6 +28,11 @@ class Truth:
         return Mask(self.mask, np.zeros_like(self.mask))
 
 
+@pytest.fixture(autouse=True)
+def _one_look_an_answer(one_look) -> None:
+    """Protocols are about what is asked."""
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Callable[..., Sample]:
     """True masks -> a dark photo of SIDE x SIDE with them."""

@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 from squeezesam_core.errors import InvalidDatasetError, SqueezeSAMError
-from squeezesam_core.evaluation.case import Plan
+from squeezesam_core.evaluation.case import Case, Outcome, Plan
 from squeezesam_core.evaluation.contact_sheet import CAPTION, COLUMNS, write_sheet
 from squeezesam_core.evaluation.page import page, write_page
 from squeezesam_core.evaluation.protocols import PROTOCOLS
 from squeezesam_core.evaluation.report import Report
-from squeezesam_core.evaluation.worst import TILE, Worst, draw
+from squeezesam_core.evaluation.worst import TILE, Worst, draw, window
+from squeezesam_core.prompts import Point, Prompt
+from squeezesam_core.samples import Mask
 
 PERFECT = dict.fromkeys(range(1, 21), 0.95)
 SLOW = {clicks: 0.87 if clicks < 4 else 0.91 for clicks in range(1, 21)}
@@ -68,6 +70,19 @@ def test_a_picture_shows_mask_outline_and_clicks(case) -> None:
     assert (64, 255, 64) in colours, "outline"
     assert (32, 200, 32) in colours, "a click on the object"
     assert (230, 40, 40) in colours, "a click on the background"
+
+
+def test_a_small_object_is_shown_with_its_surroundings_and_all_clicks() -> None:
+    truth = np.zeros((400, 600), bool)
+    truth[200:210, 300:320] = True
+    outcome = Outcome("photo", 0, {0: 0.1}, {0: 0.1}, 200, (0.01,), 0.0)
+    nothing = np.zeros_like(truth)
+    for clicks, shown in (((), (260, 155, 100, 100)), ((Point(500.5, 205.5),), (260, 155, 241, 100))):
+        case = Case(outcome, np.zeros((400, 600, 3), np.uint8), Mask(truth, nothing), nothing, Prompt(clicks))
+        assert window(case) == shown
+        assert draw(case).shape[1 if clicks else 0] in TILE
+    whole = Case(outcome, np.zeros((400, 600, 3), np.uint8), Mask(~nothing, nothing), nothing, Prompt())
+    assert window(whole) == (0, 0, 600, 400)
 
 
 def test_contact_sheet(case, tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Checks of this machine: the model files, int8 on this CPU, threads."""
+
+import os
+from pathlib import Path
+
+from backend.doctor.finding import Finding, doubtful, failed, ok, wrong
+from backend.settings import Settings
+from squeezesam_core.errors import ModelFileError
+from squeezesam_core.ort_session import load_detector, load_segmenter
+from squeezesam_core.registry import default_weights, load_manifest
+
+
+def model_files(folder: Path) -> list[Finding]:
+    """Every file of a version is there and is the one that its manifest hashes."""
+    check = f"model files, {folder.name}"
+    try:
+        manifest = load_manifest(folder)
+        for kind in manifest.files:
+            manifest.path(kind)
+    except ModelFileError as error:
+        return [failed(check, error)]
+    return [ok(check, f"{manifest.version}: {len(manifest.files)} files have the right hash.")]
+
+
+def self_check(network: str, precision: str) -> Finding:
+    """int8 computes on this CPU what it should. precision: the one that serves."""
+    check = f"int8 self-check, {network}"
+    if precision == "fp32":
+        cause = "int8 computes wrongly on this CPU, so fp32 serves, at about twice the time."
+        return doubtful(check, cause, "Report the CPU's model, or serve on another one.")
+    return ok(check, "int8 computes as it should on this CPU." if precision == "int8" else "Not of this project.")
+
+
+def networks(settings: Settings) -> list[Finding]:
+    """The networks that the settings name: their files, then whether they load and compute rightly."""
+    weights = settings.weights or default_weights()
+    segmenter, detector = weights / "squeezesam", settings.detector or weights / "saliency"
+    found = model_files(segmenter) + ([] if detector.is_file() else model_files(detector))
+    if any(finding.state == "wrong" for finding in found):
+        return found
+    try:
+        loaded = {"segmenter": load_segmenter(segmenter).precision, "saliency": load_detector(detector).precision}
+    except ModelFileError as error:
+        return [*found, failed("loading the networks", error)]
+    return [*found, *(self_check(network, precision) for network, precision in loaded.items())]
+
+
+def threads(settings: Settings, cores: int | None = None) -> Finding:
+    """One inference does not ask for more threads than there are cores; cores: for tests."""
+    cores = cores or available_cores()
+    if settings.threads > cores:
+        cause = f"SQUEEZESAM_THREADS is {settings.threads}, and this process may use {cores} cores."
+        return wrong("threads", cause, f"Set it to {cores} at most: threads that share a core are slower than one.")
+    return ok("threads", f"{settings.threads} for an inference, {cores} cores.")
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

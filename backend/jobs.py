@@ -1,0 +1,221 @@
+"""Jobs in Redis: what is wanted is counted there, and one job a project works until it has caught up.
+
+A counter says how often work was asked for in a project, another how much of that a finished job had seen. Whatever
+dies, the first stays above the second, and the reconciler (backend.worker.Scheduler) asks again. So a job may be
+killed at any moment and repeated: what it runs goes on where it was.
+"""
+
+import json
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import redis
+from rq import Queue, Retry
+from rq.command import send_stop_job_command
+from rq.exceptions import DuplicateJobError, InvalidJobOperation
+from rq.job import JobStatus
+from rq.serializers import JSONSerializer
+
+from backend.allowed_job import PRE_ANNOTATE, AllowedJob
+from backend.outbox import QueueError
+from backend.settings import Settings
+from backend.status import JobRecord, JobsOverview
+from squeezesam_core.errors import SqueezeSAMError
+
+QUEUE = "squeezesam"
+WANTED, DONE, RECORDS = "squeezesam:wanted", "squeezesam:done", "squeezesam:jobs"
+
+DEBOUNCE = timedelta(seconds=2)
+"""Label Studio tells of an import in parts; one job serves them all."""
+TRIES_AFTER = [5, 30, 120]
+"""Seconds to the next tries of a job that failed."""
+FAILED_AGAIN = timedelta(minutes=10)
+"""When the reconciler asks again for a job that failed at every try."""
+LONGEST = 24 * 3600
+"""Seconds until a job counts as stuck; it goes on in a new one."""
+CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 5.0
+
+WAITING = ("queued", "running")
+ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
+
+log = logging.getLogger(__name__)
+
+
+class RedisJobs:
+    """The queue as its users see it; every method raises QueueError when Redis does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = redis.Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+        )
+        self._queue = Queue(QUEUE, connection=self.connection, job_class=AllowedJob, serializer=JSONSerializer)
+
+    def request(self, project: int) -> None:
+        """Ask for the project to be pre-annotated; many requests within DEBOUNCE are one job."""
+        with answering():
+            self.connection.hincrby(WANTED, str(project), 1)
+            self._enqueue(project)
+
+    def overview(self) -> JobsOverview:
+        """The last job of each project, the latest first."""
+        with answering():
+            records = [JobRecord(**json.loads(value)) for value in self.connection.hvals(RECORDS)]
+            current = [self._as_it_is(record) for record in records]
+        return JobsOverview("on", sorted(current, key=lambda record: record.started or record.queued, reverse=True))
+
+    def cancel(self, identifier: str) -> None:
+        """Stop a job, or take it off the queue; it comes back when work is asked for again."""
+        with answering():
+            record = self._stored(identifier)
+            if record is None:
+                raise QueueError(f"There is no job {identifier!r}.", "See `squeezesam jobs list`.")
+            self.connection.hset(DONE, str(record.project), self.connection.hget(WANTED, str(record.project)) or "0")
+            job = self._queue.fetch_job(identifier)
+            if job is not None and job.get_status() == JobStatus.STARTED:
+                with suppress(InvalidJobOperation):  # it has just ended
+                    send_stop_job_command(self.connection, identifier, serializer=JSONSerializer)
+            elif job is not None:
+                job.delete()
+            self._write(replace(record, state="cancelled", ended=_now(), message="Cancelled."))
+
+    def reconcile(self) -> None:
+        """Ask again for what was wanted and no job has done: requests that fell between two jobs, and lost jobs."""
+        with answering():
+            done = self.connection.hgetall(DONE)
+            for project, wanted in self.connection.hgetall(WANTED).items():
+                if int(wanted) > int(done.get(project, 0)) and not self._failed_lately(int(project)):
+                    self._enqueue(int(project))
+
+    @contextmanager
+    def running(self, project: int) -> "Iterator[Run]":
+        """Around the work of the project's job: its record, and what was wanted is done if nothing is raised."""
+        with answering():
+            wanted = self.connection.hget(WANTED, str(project)) or b"0"
+            identifier = _identifier(project)
+            run = Run(self, self._stored(identifier) or _fresh(identifier))
+            run.note(state="running", started=_now(), ended=None, progress=0.0, message="")
+        log.info("Job %s begins", identifier)
+        try:
+            yield run
+        except Exception as error:
+            known = isinstance(error, SqueezeSAMError)
+            message = str(error) if known else f"Internal error ({type(error).__name__}): see the worker's log."
+            run.note(state="failed", ended=_now(), message=message)
+            raise
+        log.info("Job %s ends: %s", identifier, run.record.message)
+        if run.stopped:
+            run.note(state="queued", message="Stopped with its worker; the next one goes on.")
+            return
+        with answering():
+            self.connection.hset(DONE, str(project), wanted)
+        run.note(state="finished", ended=_now(), progress=1.0)
+
+    def _enqueue(self, project: int) -> None:
+        identifier = _identifier(project)
+        old = self._queue.fetch_job(identifier)
+        if old is not None and old.get_status() in ENDED:
+            old.delete()  # its hash would make the next job a duplicate, for a year if it failed
+        with suppress(DuplicateJobError):  # it waits, or it runs: the reconciler sees then that more was wanted
+            self._queue.enqueue_in(
+                DEBOUNCE,
+                PRE_ANNOTATE,
+                project,
+                job_id=identifier,
+                unique=True,
+                result_ttl=0,
+                retry=Retry(max=len(TRIES_AFTER), interval=TRIES_AFTER),
+                job_timeout=LONGEST,
+            )
+            self._write(_fresh(identifier))
+
+    def _failed_lately(self, project: int) -> bool:
+        job = self._queue.fetch_job(_identifier(project))
+        if job is None or job.get_status() != JobStatus.FAILED or job.ended_at is None:
+            return False
+        return datetime.now(UTC) - job.ended_at.astimezone(UTC) < FAILED_AGAIN
+
+    def _as_it_is(self, record: JobRecord) -> JobRecord:
+        """The record of a job whose process was killed still says running: RQ knows better."""
+        if record.state not in WAITING:
+            return record
+        job = self._queue.fetch_job(record.id)
+        status = None if job is None else job.get_status()
+        if status in (JobStatus.STOPPED, JobStatus.CANCELED):
+            return replace(record, state="cancelled")
+        if status == JobStatus.FAILED:
+            return replace(record, state="failed", message=record.message or "Its process was killed.")
+        if record.state == "running" and status in (JobStatus.QUEUED, JobStatus.SCHEDULED, None):
+            return replace(record, state="queued", message=f"{record.message} Its process was killed; it goes on.")
+        return record
+
+    def _stored(self, identifier: str) -> JobRecord | None:
+        stored = self.connection.hget(RECORDS, identifier)
+        return None if stored is None else JobRecord(**json.loads(stored))
+
+    def _write(self, record: JobRecord) -> None:
+        self.connection.hset(RECORDS, record.id, json.dumps(asdict(record)))
+
+
+@dataclass
+class Run:
+    """A running job: what it tells, and whether it was asked to stop."""
+
+    jobs: RedisJobs
+    record: JobRecord
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR1, self._stop)  # backend.worker sends it when the worker is asked to end
+
+    def note(self, **changes: Any) -> None:
+        """Change the record; without Redis the work goes on untold."""
+        self.record = replace(self.record, **changes)
+        try:
+            self.jobs._write(self.record)
+        except redis.RedisError as error:
+            log.warning("The state of job %s is not written: %s", self.record.id, error)
+
+    def _stop(self, *_: object) -> None:
+        self.stopped = True
+
+
+def redis_jobs(settings: Settings) -> RedisJobs:
+    """The queue of REDIS_URL. Raises QueueError if it is not set."""
+    return RedisJobs(redis_url(settings))
+
+
+def redis_url(settings: Settings) -> str:
+    """REDIS_URL. Raises QueueError if it is not set."""
+    if settings.redis_url is None:
+        raise QueueError("REDIS_URL is not set.", "Set it to the queue's server, redis://:PASSWORD@HOST:6379.")
+    return settings.redis_url.get_secret_value()
+
+
+def _identifier(project: int) -> str:
+    return f"preannotate-{project}"
+
+
+def _fresh(identifier: str) -> JobRecord:
+    kind, _, project = identifier.rpartition("-")
+    return JobRecord(identifier, kind, int(project), "queued", _now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raises QueueError for what redis-py raises within."""
+    try:
+        yield
+    except redis.RedisError as error:
+        cause = f"The queue's server does not answer: {error or type(error).__name__}."
+        raise QueueError(cause, "Check REDIS_URL, and that the server runs.") from error

@@ -1,0 +1,203 @@
+"""Write docs/choices.md: settings of the service, measured on photos that were trained on, never on test sets.
+
+    python docs/make_choices.py --root DATA [--limit 60] [--table zoom …]
+
+DATA is the folder that the recipes' sources are relative to (`squeezesam train --root`). Trained photos flatter every
+setting alike; only differences within a table mean something.
+"""
+
+import argparse
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core import saliency, zoom
+from squeezesam_core.evaluation.case import Plan
+from squeezesam_core.evaluation.model import SqueezeSAMModel
+from squeezesam_core.evaluation.protocols import PROTOCOLS
+from squeezesam_core.evaluation.run import evaluate
+from squeezesam_core.evaluation.scene import Models
+from squeezesam_core.ort_session import load_detector, load_segmenter
+from squeezesam_core.registry import default_weights
+from squeezesam_core.samples import Sample, read_folder
+from squeezesam_core.session import DetectorSession, Session
+
+FOLDERS = {
+    "pets": ("train/pets", None),
+    "contours": ("train/caltech101_contours", None),
+    "single person": ("train/coco_single_person", None),
+    "instances": ("train/coco_instances", None),
+    "animals": ("more/voc2012_animals", "photos/voc2012_animals/images"),
+}
+MOST_OBJECTS = 2
+"""Objects of one photo that are asked for."""
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class At:
+    """A session whose network is given another input size."""
+
+    session: Any
+    side: int
+
+    @property
+    def spec(self) -> Any:
+        return replace(self.session.spec, side=self.side)
+
+    def run(self, *inputs: NDArray[Any]) -> Any:
+        return self.session.run(*inputs)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every table measures on. samples: by set."""
+
+    segmenter: Session
+    detector: DetectorSession
+    samples: dict[str, list[Sample]]
+
+    def ask(self, protocol: str, segmenter: Any = None, detector: Any = None, **plan: Any) -> Iterator[tuple[str, Any]]:
+        """(set, outcome) of every object."""
+        model = SqueezeSAMModel(segmenter or self.segmenter, "")
+        models = Models(model, detector or self.detector)
+        for name, samples in self.samples.items():
+            for case in evaluate(models, samples, PROTOCOLS[protocol], Plan(**plan)):
+                yield name, case.outcome
+
+    def figures(self, columns: dict[str, Callable[[], Iterator[tuple[str, Any]]]]) -> Figures:
+        """Mean of the last IoU over the sets, each counting once, for every column."""
+        found: Figures = {}
+        for column, outcomes in columns.items():
+            by_set: dict[str, list[float]] = {}
+            for name, outcome in outcomes():
+                by_set.setdefault(name, []).append(outcome.last)
+            found[column] = 100 * float(np.mean([np.mean(ious) for ious in by_set.values()]))
+        return found
+
+    def of_segmenter(self, segmenter: Any = None) -> Figures:
+        return self.figures(
+            {
+                "1 click": lambda: self.ask("error-clicks", segmenter, clicks=(1,)),
+                "3 clicks": lambda: self.ask("error-clicks", segmenter, clicks=(3,)),
+                "3 random": lambda: self.ask("random-clicks", segmenter, clicks=(3,)),
+                "box": lambda: self.ask("box", segmenter),
+                "no click": lambda: self.ask("saliency", segmenter),
+            }
+        )
+
+
+@contextmanager
+def setting(module: Any, **values: float) -> Iterator[None]:
+    """Module constants, for a while."""
+    with patch.multiple(module, **values):
+        yield
+
+
+def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The second look: how large a window may be, and its margin (squeezesam_core/zoom.py)."""
+    with setting(zoom, MOST_OF_PHOTO=0.0, MOST_OF_PHOTO_BOX=0.0):
+        yield "one look", bench.of_segmenter()
+    for margin, most in itertools.product((1.4, 1.6, 2.0), (0.2, 0.4, 0.85)):
+        with setting(zoom, MARGIN=margin, BOX_MARGIN=margin, MOST_OF_PHOTO=most, MOST_OF_PHOTO_BOX=most):
+            yield f"margin {margin}, up to {most:.0%} of the photo", bench.of_segmenter()
+    yield "as shipped", bench.of_segmenter()
+
+
+def segmenter_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The segmenter's input size: the square root of its pixels."""
+    for side in (192, 224, 256, 288, 320):
+        yield f"{side} px", bench.of_segmenter(At(bench.segmenter, side))
+
+
+def detector_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The detector's input size; its own map under Otsu's threshold, and the path that starts from it."""
+    for side in (192, 224, 256, 288, 320):
+        detector = At(bench.detector, side)
+        columns = {
+            "map": lambda detector=detector: bench.ask("detector", detector=detector),
+            "no click": lambda detector=detector: bench.ask("saliency", detector=detector),
+        }
+        yield f"{side} px", bench.figures(columns)
+
+
+def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The gate of the no-click path: the least peak of a map with a salient object (squeezesam_core/saliency.py)."""
+    for faintest in (0.35, 0.5, 0.6, 0.7, 0.8, 0.9):
+        with setting(saliency, FAINTEST=faintest):
+            given = [outcome.last < 1 for _, outcome in bench.ask("empty-crops")]
+            yield (
+                f"{faintest}",
+                {
+                    "masks on empty crops": 100 * float(np.mean(given)),
+                    "no click": bench.figures({"": lambda: bench.ask("saliency")})[""],
+                },
+            )
+
+
+TABLES = {
+    "zoom": zoom_table,
+    "segmenter-side": segmenter_side_table,
+    "detector-side": detector_side_table,
+    "gate": gate_table,
+}
+
+
+def sampled(root: Path, limit: int) -> dict[str, list[Sample]]:
+    """`limit` photos of each folder, the same every time, with at most MOST_OBJECTS objects each."""
+    chosen = {}
+    for name, (directory, images) in FOLDERS.items():
+        samples = list(read_folder(root / directory, root / images if images else None))
+        Random(0).shuffle(samples)
+        chosen[name] = [replace(sample, masks=_some(sample)) for sample in samples[:limit]]
+    return chosen
+
+
+def _some(sample: Sample) -> tuple[Any, ...]:
+    usable = [mask for mask in sample.masks if mask.decode().object.any()]
+    return tuple(Random(sample.name).sample(usable, min(MOST_OBJECTS, len(usable))))
+
+
+def table(title: str, about: str, rows: list[tuple[str, Figures]]) -> str:
+    columns = list(rows[0][1])
+    lines = [f"## {title}\n", f"{about}\n", f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{figures[c]:.1f}' for c in columns)} |" for name, figures in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=60)
+    parser.add_argument("--table", nargs="*", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("choices.md"))
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    weights = default_weights()
+    segmenter, detector = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
+    bench = Bench(segmenter, detector, sampled(options.root, options.limit))
+    parts = [
+        "# Choices\n",
+        f"Written by `python docs/make_choices.py --root DATA --limit {options.limit}`; do not edit. "
+        f"mIoU in %, mean over "
+        f"{', '.join(FOLDERS)} ({options.limit} photos each, trained on, so only differences mean something), of "
+        f"`{segmenter.version}` and `{detector.version}` in {segmenter.precision}.\n",
+    ]
+    for name in options.table:
+        rows = list(TABLES[name](bench))
+        parts.append(table(name.replace("-", " ").capitalize(), str(TABLES[name].__doc__), rows))
+    options.out.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The quality page names protocols that exist, and says rightly what a figure reaches."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from squeezesam_core.evaluation.protocols import PROTOCOLS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def quality() -> ModuleType:
+    """docs/quality_page.py, which is no part of a package."""
+    spec = importlib.util.spec_from_file_location("quality_page", DOCS / "quality_page.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["quality_page"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+FIGURES = {
+    ("ecssd", "error-clicks"): {"n": 60, "iou@1": 0.755, "iou@3": 0.884, "iou@5": 0.913, "model": "squeezesam-1"},
+    ("grabcut", "noc"): {"n": 50, "noc85": 2.0, "noc90": 3.0, "noc_failures": 1, "model": "squeezesam-1"},
+}
+
+
+class Known:
+    """Results of two sets; the others were not measured."""
+
+    def get(self, name: str, protocol: str, precision: str = "int8") -> dict:
+        return FIGURES.get((name, protocol), {}) if precision == "int8" else {}
+
+    def command(self, name: str, protocol: str, precision: str = "int8") -> str:
+        return f"evaluate {name} {protocol} {precision}"
+
+
+def test_page(quality: ModuleType) -> None:
+    page = quality.page(Known(), 60)
+    assert "`squeezesam-1`" in page
+    assert "| 1 click | ecssd | 75.5 | 85 | 78 | neither | `evaluate ecssd error-clicks int8` |" in page
+    assert "| 3 clicks | ecssd | 88.4 | 92 | 87 | floor | `evaluate ecssd error-clicks int8` |" in page
+    assert "| NoC@90 | grabcut | 3 | 2 | 3.5 | floor | `evaluate grabcut noc int8` |" in page
+    assert "| ecssd | 75.5 | 88.4 | 12.9 | goal |" in page
+    assert "| NoC@90 | berkeley | - | 2.7 | 5 | - |" in page
+    assert "int8 against fp32" not in page, "nothing was measured in fp32"
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "floor", "reached"),
+    [
+        (90, 90, 85, "goal"),
+        (89.9, 90, 85, "floor"),
+        (84.9, 90, 85, "neither"),
+        (2, 2, 10, "goal"),
+        (9, 2, 10, "floor"),
+        (11, 2, 10, "neither"),
+        (None, 2, 10, "-"),
+    ],
+)
+def test_verdict(quality: ModuleType, value: float | None, goal: float, floor: float, reached: str) -> None:
+    assert quality.verdict(value, goal, floor) == reached
+
+
+def test_every_protocol_on_the_page_exists(quality: ModuleType) -> None:
+    columns = (*quality.CLICKS, *quality.SIZES, *quality.MENDING, *quality.MORE, *quality.DETECTOR)
+    named = {column.protocol.split()[0] for column in columns} | set(quality.COMPARED)
+    assert named <= set(PROTOCOLS)
+    assert set(PROTOCOLS) - named == {"detections"}, "it needs boxes that no set has"
