@@ -13,8 +13,8 @@ from typing import Any, overload
 
 from squeezesam_core.errors import SqueezeSAMError
 
-# A quote within a JSON string is escaped, so this finds keys alone, and all lists of digits under them.
-_RLE = re.compile(rb'"rle"\s*:\s*\[([0-9,\s]*)\]')
+# A quote within a JSON string has a backslash before it: this finds keys alone, and all lists of digits under them.
+_RLE = re.compile(rb'(?<!\\)"rle"\s*:\s*\[([0-9,\s]*)\]')
 
 
 class MalformedBodyError(SqueezeSAMError):

@@ -17,7 +17,7 @@ THUMBNAIL_SIDE = 256
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A mask of a photo. What is asked of it is computed when first asked, and kept."""
+    """A mask of a photo. What is asked of it is computed when it is asked, the small values once."""
 
     runs: Runs
 
@@ -48,17 +48,17 @@ class Shape:
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds, with the thumbnail that it may come to hold."""
-        return self.runs.nbytes + THUMBNAIL_SIDE**2
+        """Memory it holds."""
+        return self.runs.nbytes
 
     @cached_property
     def digest(self) -> bytes:
         """The same for equal masks."""
         return hashlib.sha256(repr(self.size).encode() + self.runs.starts.tobytes() + self.runs.ends.tobytes()).digest()
 
-    @cached_property
+    @property
     def thumbnail(self) -> NDArray[np.bool_]:
-        """(h, w) bool: set where any pixel of the mask is."""
+        """(h, w) bool: set where any pixel of the mask is. Not kept: it is larger than the mask, and quickly made."""
         width, height = self.size
         scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
         # what rounding leaves of a sum that should be 0 is far below the share of one pixel
@@ -77,11 +77,12 @@ class Shape:
         away = hypot(max(left - x, 0.0, x - left - width), max(top - y, 0.0, y - top - height))
         if self.area == 0 or away > within:
             return float("inf")
-        rows, columns = self.thumbnail.shape
+        thumbnail = self.thumbnail
+        rows, columns = thumbnail.shape
         scale_x, scale_y = columns / self.size[0], rows / self.size[1]
         column, row = min(int(x * scale_x), columns - 1), min(int(y * scale_y), rows - 1)
-        if self.thumbnail[row, column]:
+        if thumbnail[row, column]:
             return 0.0
-        ys, xs = np.nonzero(self.thumbnail)
+        ys, xs = np.nonzero(thumbnail)
         nearest = float(np.hypot((xs - column) / scale_x, (ys - row) / scale_y).min())
         return nearest if nearest <= within else float("inf")

@@ -99,14 +99,16 @@ def http(
         raise SqueezeSAMError(f"The http suite has no row {', '.join(sorted(unknown))}.", f"It has {known}.")
     ours, peers = ({n: m for n, m in rows.items() if n in only or not only} for rows in (ROWS, PEER_ROWS))
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+        root, peer_root = Path(folder) / "ours", Path(folder) / "peer"
+        root.mkdir()
+        peer_root.mkdir()
         settings = {"SQUEEZESAM_WEIGHTS": str(weights), "SQUEEZESAM_LOCAL_FILES_ROOT": str(root)}
         rows = rows_of(ours, lambda: serving("backend.cli", ["serve"], settings, cores), root, repeats, soak_clicks)
         for row in rows:
             if row.name == "soak" and row.memory_mib and plot is not None:
                 plot.write_text(memory_plot(row.memory_mib, soak_clicks), encoding="utf-8")
             yield row
-        yield from rows_of(peers, lambda: serving(PEER, ["--root", folder], {}, cores), root, repeats, 0)
+        yield from rows_of(peers, lambda: serving(PEER, ["--root", str(peer_root)], {}, cores), peer_root, repeats, 0)
 
 
 def rows_of(
