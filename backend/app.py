@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     ahead = None
     if label_studio is not None and settings.label_studio_api_key is not None:
         ahead = Ahead(label_studio.call, annotator.scenes)
-    return web_app(settings, annotator, label_studio, jobs, annotator.caches, ahead)
+    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, caches=annotator.caches, ahead=ahead)
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -89,6 +89,7 @@ def load_service(settings: Settings) -> Service:
 def web_app(
     settings: Settings,
     annotator: Annotator,
+    *,
     label_studio: LabelStudio | None = None,
     jobs: Jobs | None = None,
     caches: Mapping[str, CacheStatistics] | None = None,

@@ -49,8 +49,8 @@ def write_bundle(
         quantize(fp32, int8, calibration)
         parity = compare(fp32, int8, held_out)
         parity.check(f"{name} in int8")
-        state = checkpoint.half(network.state_dict())
-        checkpoint.save(work / f"{name}.half.pt", {"network": state, "preset": preset, "side": network.spec.side})
+        content = {"network": checkpoint.half(network.state_dict()), "preset": preset, "side": network.spec.side}
+        checkpoint.save(work / f"{name}.half.pt", content | {"switches": dict(network.switches)})
         _write_golden(fp32, held_out[0], work / "golden.npz")
         kinds = {
             "int8": int8,

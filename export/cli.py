@@ -25,13 +25,12 @@ def export(
     from export.bundle import write_bundle
     from export.calibrate import realistic_feeds
     from squeezesam_core.model import checkpoint as checkpoints
-    from squeezesam_core.model.presets import build
+    from squeezesam_core.model.presets import rebuild
 
     torch.set_num_threads(1)
     state = checkpoints.load(checkpoint)
     recipe = json.loads(state["recipe"]) if "recipe" in state else {"side": state["side"]}
-    network = build(state["preset"], side or recipe["side"])
-    network.load_state_dict(state["network"])
+    network = rebuild(state, side)
     # folders of the machine it ran on are nobody else's business: of a start checkpoint the run's name is kept
     kept = {key: value for key, value in recipe.items() if key != "source"}
     kept["start"] = "/".join(Path(kept.get("start", "")).parts[-2:])

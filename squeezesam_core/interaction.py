@@ -126,10 +126,12 @@ def obeying(shown: NDArray[Pixel], points: Sequence[Point], image: Size) -> NDAr
     """
     height, width = shown.shape
     scale_x, scale_y = width / image[0], height / image[1]
+    pixels = [(min(int(p.x * scale_x), width - 1), min(int(p.y * scale_y), height - 1)) for p in points]
+    if all((shown[y, x] >= 0.5) == point.positive for (x, y), point in zip(pixels, points, strict=True)):
+        return shown
     radius = _obeyed_radius((width, height), np.count_nonzero(shown >= 0.5))
-    drawn: NDArray[np.float32] = shown.astype(np.float32)
-    for point in points:
-        x, y = min(int(point.x * scale_x), width - 1), min(int(point.y * scale_y), height - 1)
+    drawn = shown.astype(np.uint8 if shown.dtype == np.bool_ else np.float32)
+    for (x, y), point in zip(pixels, points, strict=True):
         if (drawn[y, x] >= 0.5) != point.positive:
             cv2.circle(drawn, (x, y), radius, float(point.positive), cv2.FILLED)
     return drawn.astype(shown.dtype)

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.geometry import Size
-
-CENTRE_CROP = 0.5
-"""Probability of cropping around the object (paper 1.4: 50 percent)."""
+from training.whole_object import crop_around
 
 MOST_BACKGROUND = 0.1
 """Saliency below which a pixel belongs to the background for certain."""
@@ -48,24 +46,20 @@ class View:
 
 
 def random_view(
-    rng: np.random.Generator, photo: Size, size: Size, around: tuple[float, float, float, float] | None
+    rng: np.random.Generator,
+    photo: Size,
+    size: Size,
+    around: tuple[float, float, float, float] | None,
+    centre_crop: float = 0.5,
 ) -> View:
-    """A view of the whole photo, or (probability CENTRE_CROP, if `around` is given) of a part around an object.
+    """A view of the whole photo, or (probability `centre_crop`, if `around` is given) of a part around an object.
 
-    around: x0, y0, x1, y1 in the photo's pixels.
+    around: x0, y0, x1, y1 in the photo's pixels; centre_crop: the paper crops half of its views (1.4).
     """
     width, height = photo
     aspect = size[0] / size[1] * math.exp(rng.uniform(-0.2, 0.2))
-    if around is not None and rng.random() < CENTRE_CROP:
-        x0, y0, x1, y1 = around
-        area = max((x1 - x0) * (y1 - y0), 64.0) * math.exp(rng.uniform(math.log(1.3), math.log(16)))
-        crop_w = max(math.sqrt(area * aspect), (x1 - x0) * 1.05)
-        crop_h = max(math.sqrt(area / aspect), (y1 - y0) * 1.05)
-        crop_w, crop_h = min(crop_w, width * 1.1), min(crop_h, height * 1.1)
-        centre_x = (x0 + x1) / 2 + rng.uniform(-0.5, 0.5) * max(crop_w - (x1 - x0), 0)
-        centre_y = (y0 + y1) / 2 + rng.uniform(-0.5, 0.5) * max(crop_h - (y1 - y0), 0)
-        centre_x = min(max(centre_x, crop_w / 2), width - crop_w / 2) if crop_w < width else width / 2
-        centre_y = min(max(centre_y, crop_h / 2), height - crop_h / 2) if crop_h < height else height / 2
+    if around is not None and rng.random() < centre_crop:
+        centre_x, centre_y, crop_w, crop_h = crop_around(rng, photo, around, aspect)
     else:
         zoom = rng.uniform(0.8, 1.05)
         crop_w, crop_h = width * zoom, height * zoom

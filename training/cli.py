@@ -18,9 +18,15 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint and log; an unfinished run goes on.")],
     root: Annotated[Path, typer.Option(help="The folder that the recipe's sources are relative to.")] = Path(),
     start: Annotated[str | None, typer.Option(help="Instead of the recipe's start.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE (TOML) in place of the recipe's; repeatable.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads; more than the free cores make it slower.")] = 1,
 ) -> None:
-    """Train a network by a recipe; Ctrl-C saves a checkpoint, and the same command goes on from it."""
+    """Train a network by a recipe; Ctrl-C saves a checkpoint, and the same command goes on from it.
+
+    On several GPUs: torchrun --standalone --nproc-per-node 8 -m backend.cli train RECIPE --out RUN
+    """
     import logging
 
     import cv2
@@ -30,19 +36,19 @@ def train(
     from training.datasets.corpus import read_corpus
     from training.loop import train as run
     from training.recipe import read_recipe
+    from training.split import TrainingPart
     from training.start import freeze, initialise
-    from training.tasks import SaliencyTask, SegmentationTask
+    from training.tasks import make_task
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
     torch.set_num_threads(threads)
-    plan = read_recipe(recipe)
+    plan = read_recipe(recipe, changes or ())
     if start is not None:
         plan.start = start
     torch.manual_seed(plan.seed)
-    network = build(plan.preset, plan.side)
+    network = build(plan.preset, plan.side, plan.switches)
     initialise(network, plan.start)
     freeze(network, plan.frozen)
-    task = SaliencyTask if plan.preset == "saliency" else SegmentationTask
-    corpus = read_corpus(plan.source, root, masks_only=plan.preset != "saliency")
-    run(task(network, corpus), plan, out)  # type: ignore[arg-type]
+    corpus = read_corpus(plan.sources, root, masks_only=plan.preset != "saliency")
+    run(make_task(network, TrainingPart(corpus, plan.held_out), plan), plan, out)

@@ -1,7 +1,9 @@
-"""One training item: a photo's random view with an object, prompt and maybe a previous mask; or with a saliency map."""
+"""Training items: a photo's random view with an object, prompt and maybe a previous mask; or with a saliency map."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, cycle, islice
 
 import cv2
 import numpy as np
@@ -10,10 +12,13 @@ from numpy.typing import NDArray
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.fusion import normalise
 from squeezesam_core.geometry import Size
-from squeezesam_core.samples import Mask
-from training.augment import background_view, random_colours, random_view
-from training.datasets.corpus import Corpus, Photo
-from training.prompts import TrainingPrompt, flawed_mask, random_prompt
+from squeezesam_core.samples import Mask, MaskReference
+from training.augment import View, background_view, random_colours, random_view
+from training.datasets.corpus import Photo
+from training.prompts import SEVERAL_SHARE, SEVERAL_SHARE_SMALL, TrainingPrompt, flawed_mask, random_prompt
+from training.recipe import Augmentation
+from training.split import Photos
+from training.whole_object import cut_and_paste, merge_masks
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +26,10 @@ MAP_SHARE = 0.42
 """Share of the items whose previous mask is the photo's saliency map, whichever object is asked for (issue 4.3)."""
 FLAWED_SHARE = 0.2
 """Share of the items that start from a flawed mask of the object and a click on its largest error."""
+STAND_IN_SHARE = 0.4
+"""Share of the corrections in which the mask on screen speaks by clicks too, as the service lets it."""
+SMALL_OBJECT = 0.03
+"""An object that fills less of the view is small: people often click it several times."""
 SMALLEST_OBJECT = 0.002
 """An object must fill this share of the view."""
 BACKGROUND_SHARE = 0.12
@@ -48,47 +57,108 @@ class SaliencyItem:
     target: NDArray[np.float32]
 
 
-def segmentation_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> SegmentationItem:
-    """Draw photos until one shows its object in the view; size is (width, height). Bad records are logged, skipped."""
+def segmentation_items(
+    photos: Photos,
+    rng: np.random.Generator,
+    size: Size,
+    count: int,
+    augmentation: Augmentation,
+    *,
+    with_previous: bool = True,
+) -> list[SegmentationItem]:
+    """`count` items of one view of a photo: its objects that the view shows, each with a prompt of its own.
+
+    size: (width, height). Photos are drawn until one shows its object; where it shows fewer than `count` objects, each
+    is asked for several times. with_previous: whether the network has that channel; without it every prompt must do
+    alone. Bad records are logged and skipped.
+    """
     while True:
-        photo = corpus.draw(rng)
-        try:
-            mask = photo.masks[int(rng.integers(len(photo.masks)))].decode()
-        except InvalidDatasetError as error:
-            log.warning("%s: left out. %s", photo.path, error)
+        photo, image = _draw(photos, rng)
+        masks = _masks(photo, rng, augmentation)
+        first, pasted = next(masks, None), False
+        if first is None:
             continue
-        if not mask.object.any():
+        if rng.random() < augmentation.cut_and_paste and not photo.taught:
+            image, cut = cut_and_paste(rng, image, first.object, _draw(photos, rng)[1])
+            first, pasted = Mask(cut, np.zeros_like(cut)), True
+            masks = iter(())
+        x, y, width, height = cv2.boundingRect(first.object.astype(np.uint8))
+        photo_size = (image.shape[1], image.shape[0])
+        view = random_view(rng, photo_size, size, (x, y, x + width, y + height), augmentation.centre_crop)
+        shown = list(islice(_shown(view, chain([first], masks)), count))
+        if not shown:
             continue
-        image = _read(photo)
-        x, y, width, height = cv2.boundingRect(mask.object.astype(np.uint8))
-        view = random_view(rng, (image.shape[1], image.shape[0]), size, (x, y, x + width, y + height))
+        saliency = None
+        if with_previous and not pasted and not photo.taught:  # a pasted object is on no map
+            found = photo.saliency()
+            saliency = None if found is None else view.coverage(cv2.resize(found, photo_size))
+        pixels = normalise(random_colours(rng, view.image(image)))
+        items = []
+        for truth, ignore in islice(cycle(shown), count):
+            prompt, previous = _asked(rng, truth, ignore, saliency, augmentation, with_previous)
+            items.append(SegmentationItem(pixels, truth, ignore, prompt, previous))
+        return items
+
+
+def _masks(photo: Photo, rng: np.random.Generator, augmentation: Augmentation) -> Iterator[Mask]:
+    """The photo's masks in random order, as the augmentation leaves them; the broken and the empty are left out."""
+    order = [photo.masks[index] for index in rng.permutation(len(photo.masks))]
+    masks = (mask for mask in (_decoded(photo, reference) for reference in order) if mask is not None)
+    if not augmentation.mask_merging:
+        return masks
+    every = list(masks)
+    return (every[index] for index in merge_masks([mask.object for mask in every]))
+
+
+def _decoded(photo: Photo, reference: MaskReference) -> Mask | None:
+    try:
+        mask = reference.decode()
+    except InvalidDatasetError as error:
+        log.warning("%s: a mask is left out. %s", photo.path, error)
+        return None
+    return mask if mask.object.any() else None
+
+
+def _shown(view: View, masks: Iterable[Mask]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Object and ignored pixels (height, width) of the masks that are large enough in the view."""
+    for mask in masks:
         truth = view.coverage(mask.object.astype(np.float32)) > 0.5
-        if truth.mean() < SMALLEST_OBJECT:
-            continue
-        ignore = view.coverage(mask.ignore.astype(np.float32)) > 0.5 if mask.ignore.any() else np.zeros_like(truth)
-        prompt = random_prompt(rng, truth, ignore)
-        previous = None
-        kind = rng.random()
-        if kind < MAP_SHARE:
-            saliency = None if photo.taught else photo.saliency()
-            if saliency is not None:
-                previous = view.coverage(cv2.resize(saliency, (image.shape[1], image.shape[0])))
-        elif kind < MAP_SHARE + FLAWED_SHARE:
-            previous = flawed_mask(rng, truth)
-            if prompt.box is None:
-                prompt = TrainingPrompt()
-                prompt.add_error_click(previous > 0.5, truth, ignore)
-        return SegmentationItem(normalise(random_colours(rng, view.image(image))), truth, ignore, prompt, previous)
+        if truth.mean() >= SMALLEST_OBJECT:
+            some = mask.ignore.any()
+            yield truth, view.coverage(mask.ignore.astype(np.float32)) > 0.5 if some else np.zeros_like(truth)
 
 
-def saliency_item(corpus: Corpus, rng: np.random.Generator, size: Size) -> SaliencyItem:
+def _asked(
+    rng: np.random.Generator,
+    truth: NDArray[np.bool_],
+    ignore: NDArray[np.bool_],
+    saliency: NDArray[np.float32] | None,
+    augmentation: Augmentation,
+    with_previous: bool,
+) -> tuple[TrainingPrompt, NDArray[np.float32] | None]:
+    """A prompt for an object, and what it starts from: nothing, the photo's map, or a flawed mask of the object."""
+    outliers = augmentation.outlier_injection
+    kind = rng.random() if with_previous else 1.0
+    if kind < MAP_SHARE and saliency is not None:
+        return random_prompt(rng, truth, ignore, outliers=outliers), saliency
+    if MAP_SHARE <= kind < MAP_SHARE + FLAWED_SHARE:
+        prompt = random_prompt(rng, truth, ignore, outliers=outliers)
+        flawed = flawed_mask(rng, truth)
+        if prompt.box is None:
+            prompt.start_again(flawed > 0.5, truth, ignore, stand_ins=rng.random() < STAND_IN_SHARE)
+        return prompt, flawed
+    small = truth.mean() < SMALL_OBJECT
+    several = SEVERAL_SHARE_SMALL if small else SEVERAL_SHARE
+    return random_prompt(rng, truth, ignore, several=several, outliers=outliers), None
+
+
+def saliency_item(photos: Photos, rng: np.random.Generator, size: Size) -> SaliencyItem:
     """A photo with its teacher's map, or with people's masks where they say better what stands out.
 
     Bad records are logged and skipped.
     """
     while True:
-        photo = corpus.draw(rng)
-        image = _read(photo)
+        photo, image = _draw(photos, rng)
         try:
             target = _saliency_target(photo, (image.shape[1], image.shape[0]))
             break
@@ -124,6 +194,11 @@ def _with_border(union: NDArray[np.bool_], mask: Mask) -> NDArray[np.float32]:
     return target
 
 
-def _read(photo: Photo) -> NDArray[np.uint8]:
-    image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+def _draw(photos: Photos, rng: np.random.Generator) -> tuple[Photo, NDArray[np.uint8]]:
+    """A photo and its pixels (H, W, 3); one that cannot be read is logged, and another is drawn."""
+    while True:
+        photo = photos.draw(rng)
+        try:
+            return photo, photo.image()
+        except InvalidDatasetError as error:
+            log.warning("left out: %s", error)

@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from squeezesam_core.model import checkpoint
+from training.processes import Processes, joined
 from training.recipe import Recipe, Stage
-from training.tasks import Task
+from training.tasks import SIZE, Batch, Task
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +27,28 @@ ASPECTS = (1.0, 1.0, 1.6, 1 / 1.6)
 
 
 def train(task: Task, recipe: Recipe, out: Path, *, save_every: float = 120.0) -> None:
-    """Run a recipe to its end, from out/last.pt if it is there.
+    """Run a recipe to its end, from out/last.pt if it is there; alone, or as one of torchrun's processes.
 
     Writes out/last.pt every `save_every` seconds, on SIGTERM and at the end, and a line of out/log.jsonl every 50
-    steps: step, images, size, rate, seconds since the start of this process, images per second, loss terms.
-    The same seed gives the same run, stopped and resumed or not: each step's items depend on (seed, step) alone.
+    steps: step, images (of all processes), size, rate, seconds since the start of this process, images per second,
+    loss terms. The same seed gives the same run, stopped and resumed or not: each item depends on (seed, step, its
+    number) alone. Of several processes the first writes; a signal to any of them stops all after the same step.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with joined() as processes:
+        _train(task, recipe, out, save_every, processes)
+
+
+def _train(task: Task, recipe: Recipe, out: Path, save_every: float, processes: Processes) -> None:
+    device = processes.device
     network = task.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, recipe), weight_decay=recipe.weight_decay)
     step = _resume(out / "last.pt", network, optimizer)
-    precision = _fastest_precision(network, device, recipe.stage_at(step))
-    log.info("training %s on %s in %s from step %d of %d", recipe.preset, device, precision, step, recipe.steps)
+    precision = _precision(network, recipe, step, processes)
+    called = processes.wrap(network)
+    log.info(
+        "training %s on %s in %s from step %d of %d, processes: %d",
+        *(recipe.preset, device, precision, step, recipe.steps, processes.count),
+    )
 
     def move(tensor: Tensor) -> Tensor:
         tensor = tensor.to(device, non_blocking=True)
@@ -48,36 +59,43 @@ def train(task: Task, recipe: Recipe, out: Path, *, save_every: float = 120.0) -
     sums: dict[str, float] = {}
     images = count = 0
     with _stop_signal() as stopped, _opened(out / "log.jsonl") as lines:
-        while step < recipe.steps and not stopped():
+        while step < recipe.steps and not processes.any(stopped()):
             stage = recipe.stage_at(step)
-            rng = np.random.default_rng((recipe.seed, step))
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * recipe.rate_at(step)
-            with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-                losses = task.losses(rng, _size(rng, stage.size), stage.batch, move)
-            total = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad(set_to_none=True)
-            total.backward()
+            for turn in range(stage.accumulate):
+                first = (turn * processes.count + processes.rank) * stage.batch
+                batch = Batch(recipe.seed, step, first, stage.batch)
+                size = _size(batch.of_all(SIZE), stage.size)
+                is_last = turn == stage.accumulate - 1
+                with nullcontext() if is_last else processes.without_averaging(called):
+                    with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
+                        losses = task.losses(called, batch, size, move)
+                    (torch.stack(list(losses.values())).sum() / stage.accumulate).backward()
+                for name, loss in losses.items():
+                    sums[name] = sums.get(name, 0.0) + float(loss.detach()) / stage.accumulate
             norm = torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
             if torch.isfinite(norm):
                 optimizer.step()
             else:
                 log.warning("step %d: the gradient is not finite; the step is skipped", step)
-            step, images, count = step + 1, images + stage.batch, count + 1
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss.detach())
+            step, count = step + 1, count + 1
+            images += stage.batch * stage.accumulate * processes.count
             now = time.monotonic()
             if count == 50 or step == recipe.steps:
                 line = {"step": step, "images": images, "size": stage.size, "rate": recipe.rate_at(step)}
                 line |= {"seconds": now - started, "images_per_second": images / (now - started)}
-                line |= {name: value / count for name, value in sums.items()}
-                lines.write(json.dumps({k: round(v, 5) for k, v in line.items()}) + "\n")
-                lines.flush()
+                line |= processes.mean({name: value / count for name, value in sums.items()})
+                if processes.writes:
+                    lines.write(json.dumps({k: round(v, 5) for k, v in line.items()}) + "\n")
+                    lines.flush()
                 sums, count = {}, 0
-            if now - saved > save_every:
+            if processes.writes and now - saved > save_every:
                 _save(out / "last.pt", network, optimizer, step, recipe)
                 saved = now
-    _save(out / "last.pt", network, optimizer, step, recipe)
+    if processes.writes:
+        _save(out / "last.pt", network, optimizer, step, recipe)
     log.info("stopped at step %d of %d", step, recipe.steps)
 
 
@@ -111,7 +129,16 @@ def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) ->
 
 def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step: int, recipe: Recipe) -> None:
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-    checkpoint.save(path, state | {"preset": recipe.preset, "recipe": recipe.model_dump_json()})
+    state |= {"preset": recipe.preset, "switches": recipe.switches, "recipe": recipe.model_dump_json()}
+    checkpoint.save(path, state)
+
+
+def _precision(network: nn.Module, recipe: Recipe, step: int, processes: Processes) -> torch.dtype:
+    """The recipe's, or the faster one; one for all processes."""
+    if recipe.precision != "fastest":
+        return torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    fastest = _fastest_precision(network, processes.device, recipe.stage_at(step))
+    return torch.bfloat16 if processes.of_first(fastest is torch.bfloat16) else torch.float32
 
 
 def _fastest_precision(network: nn.Module, device: torch.device, stage: Stage) -> torch.dtype:

@@ -7,9 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.evaluation.clickers import error_centre
+from squeezesam_core.interaction import correction
+from squeezesam_core.prompts import Prompt
+from training.whole_object import inject_outlier
 
-OUTLIER_INJECTION = 0.1
-"""Share of the items of several clicks in which one of them misses the object (paper 1.4)."""
+BOX_SHARE, BOX_AND_CLICK_SHARE = 0.22, 0.05
+"""Shares of the prompts that are a box, and a box with a click in it."""
+SEVERAL_SHARE = 0.35
+"""Share of the prompts that are a collection of clicks (paper 1.3)."""
+SEVERAL_SHARE_SMALL = 0.6
+"""The same for small objects that no map shows: there people click until the mask takes hold."""
 
 
 @dataclass
@@ -34,17 +41,42 @@ class TrainingPrompt:
         if click is not None:
             self.clicks.append((click.x, click.y, int(click.positive)))
 
+    def start_again(
+        self, mask: NDArray[np.bool_], truth: NDArray[np.bool_], ignore: NDArray[np.bool_], *, stand_ins: bool
+    ) -> None:
+        """Click the centre of the largest error of the mask on screen and forget what led to that mask.
 
-def random_prompt(rng: np.random.Generator, truth: NDArray[np.bool_], ignore: NDArray[np.bool_]) -> TrainingPrompt:
-    """One click, several clicks (paper 1.3: a collection of points in one step), a box, or a box and a click."""
+        stand_ins: the mask speaks by clicks as well, just as the service lets it (interaction.correction); else the
+        new click stands alone with the previous mask. A mask without an error changes nothing.
+        """
+        click = error_centre(mask, truth, ignore)
+        if click is not None:
+            prompt = correction(Prompt((click,)), mask) if stand_ins else Prompt((click,))
+            self.clicks = [(point.x, point.y, int(point.positive)) for point in prompt.points]
+            self.box = None
+
+
+def random_prompt(
+    rng: np.random.Generator,
+    truth: NDArray[np.bool_],
+    ignore: NDArray[np.bool_],
+    *,
+    several: float = SEVERAL_SHARE,
+    outliers: bool = True,
+) -> TrainingPrompt:
+    """One click, several clicks (paper 1.3: a collection of points in one step), a box, or a box and a click.
+
+    truth, ignore: (H, W) bool, network frame, truth not empty. several: share of the prompts of several clicks;
+    outliers: whether one of those may miss the object (whole_object.inject_outlier).
+    """
     prompt = TrainingPrompt()
     kind = rng.random()
-    if kind < 0.27:
+    if kind < BOX_SHARE + BOX_AND_CLICK_SHARE:
         prompt.box = _jittered_box(rng, truth)
-        if kind > 0.22:
+        if kind > BOX_SHARE:
             prompt.clicks.append((*_inside(rng, truth), 1))
         return prompt
-    if kind < 0.65:
+    if kind < 1 - several:
         if rng.random() < 0.5:
             prompt.add_error_click(np.zeros_like(truth), truth, ignore)
         else:
@@ -54,8 +86,8 @@ def random_prompt(rng: np.random.Generator, truth: NDArray[np.bool_], ignore: ND
         prompt.clicks.append((*_inside(rng, truth), 1))
     outside = ~truth & ~ignore
     if outside.any():
-        if rng.random() < OUTLIER_INJECTION:
-            prompt.clicks[-1] = (*_inside(rng, outside), 1)
+        if outliers:
+            prompt.clicks = inject_outlier(rng, prompt.clicks, outside)
         for _ in range(int(rng.choice([0, 0, 1, 2]))):
             near = outside & (cv2.dilate(truth.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0)
             prompt.clicks.append((*_inside(rng, near if near.any() and rng.random() < 0.7 else outside), 0))

@@ -32,7 +32,7 @@ def initialise(network: nn.Module, start: str) -> None:
 
 
 def freeze(network: nn.Module, blocks: int) -> None:
-    """Keep the encoder's first blocks as they are: 45 % faster at 192 px with four. Raises ModelFileError."""
+    """Keep the encoder's first blocks as they are: faster (docs/training.md). Raises ModelFileError."""
     if blocks == 0:
         return
     encoder = network.encoder

@@ -1,6 +1,7 @@
 """What a training step does for each kind of network: make a batch, run the network, give the losses."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,67 +14,143 @@ from squeezesam_core.fusion import PREVIOUS, draw
 from squeezesam_core.geometry import Size
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
-from training.datasets.corpus import Corpus
-from training.items import SegmentationItem, saliency_item, segmentation_item
-from training.losses import mask_loss, segmentation_loss
+from training.items import SegmentationItem, saliency_item, segmentation_items
+from training.losses import MaskLoss, mask_loss, segmentation_loss
+from training.recipe import Augmentation, Recipe
+from training.split import Photos
 
 Move = Callable[[Tensor], Tensor]
 """Brings a batch to the network's device and memory format."""
 
-ITERATIVE_SHARE = 0.5
-"""Share of the batches whose clicks are set on the network's own mask, with that mask as the previous one (RITM)."""
 MOST_ITERATIONS = 3
 REPEAT_SHARE = 0.25
 """Share of the items that get no click on an iteration: the second look of squeezesam_core.zoom starts from the first
 look's mask with the same prompt."""
+FORGOTTEN_SHARE = 0.25
+"""Share of the error clicks that stand alone with the previous mask: what led to it is forgotten, as it is when
+somebody corrects a mask that was stored."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Which of a step's items a process takes at a time: `count` of them, from the `first`.
+
+    An item depends on (seed, step, its number) alone, so a run is the same stopped and resumed, and its items are the
+    same however many processes share them.
+    """
+
+    seed: int
+    step: int
+    first: int
+    count: int
+
+    def of_all(self, purpose: int) -> np.random.Generator:
+        """What every batch of the step decides alike; purpose: one number for each kind of decision."""
+        return np.random.default_rng((self.seed, self.step, 0, purpose))
+
+    def of_item(self, index: int, purpose: int) -> np.random.Generator:
+        """index: in this batch."""
+        return np.random.default_rng((self.seed, self.step, 1 + self.first + index, purpose))
+
+
+SIZE, ITERATIONS, ITEM, CLICK = 1, 2, 3, 4
+"""Purposes of random decisions (Batch); those of the error clicks count on from CLICK."""
 
 
 class Task(Protocol):
     """A network and how a batch of it is made and judged."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module: ...
 
-    def losses(self, rng: np.random.Generator, size: Size, batch: int, move: Move) -> dict[str, Tensor]:
-        """Draw a batch of items of `size` (width, height) and give its loss terms, to be added up."""
+    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
+        """Draw a batch of items of `size` (width, height) and give its loss terms, means to be added up.
+
+        called: the network, as its training pass goes through it (processes.Processes.wrap).
+        """
         ...
+
+
+def make_task(network: SqueezeSAM | SaliencyNet, photos: Photos, recipe: Recipe) -> Task:
+    """What a recipe has its network learn."""
+    if isinstance(network, SaliencyNet):
+        return SaliencyTask(network, photos)
+    return SegmentationTask(
+        network,
+        photos,
+        augmentation=recipe.augmentation,
+        loss=recipe.mask_loss,
+        masks_per_photo=recipe.masks_per_photo,
+        iterative=recipe.iterative,
+    )
 
 
 class SaliencyTask:
     """Learn a teacher's saliency maps and people's masks."""
 
-    def __init__(self, network: SaliencyNet, corpus: Corpus) -> None:
+    def __init__(self, network: SaliencyNet, photos: Photos) -> None:
         self.network = network
-        self._corpus = corpus
+        self._photos = photos
 
-    def losses(self, rng: np.random.Generator, size: Size, batch: int, move: Move) -> dict[str, Tensor]:
-        items = [saliency_item(self._corpus, rng, size) for _ in range(batch)]
-        logits = self.network(move(torch.from_numpy(np.stack([item.pixels for item in items]))))
+    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
+        items = [saliency_item(self._photos, batch.of_item(index, ITEM), size) for index in range(batch.count)]
+        logits = called(move(torch.from_numpy(np.stack([item.pixels for item in items]))))
         target = move(torch.from_numpy(np.stack([item.target for item in items])[:, None]))
         logits = F.interpolate(logits.float(), target.shape[-2:], mode="bilinear", align_corners=False)
         return {"map": mask_loss(logits, target, torch.ones_like(target)).mean()}
 
 
 class SegmentationTask:
-    """Learn whole objects from clicks, boxes, maps and flawed masks, in one step a batch (paper 1.3)."""
+    """Learn whole objects from clicks, boxes, maps and flawed masks, in one step a batch (paper 1.3).
 
-    def __init__(self, network: SqueezeSAM, corpus: Corpus) -> None:
+    loss: losses.mask_loss. masks_per_photo: so many items in a row are of one view of a photo. iterative: share of the
+    steps whose clicks are set on the network's own mask, with that mask as the previous one (RITM).
+    """
+
+    def __init__(
+        self,
+        network: SqueezeSAM,
+        photos: Photos,
+        *,
+        augmentation: Augmentation | None = None,
+        loss: MaskLoss = "bce",
+        masks_per_photo: int = 1,
+        iterative: float = 0.5,
+    ) -> None:
         self.network = network
-        self._corpus = corpus
+        self._photos = photos
+        self._augmentation = augmentation or Augmentation()
+        self._loss = loss
+        self._masks_per_photo = masks_per_photo
+        self._iterative = iterative
+        self._with_previous = network.spec.channels > PREVIOUS
 
-    def losses(self, rng: np.random.Generator, size: Size, batch: int, move: Move) -> dict[str, Tensor]:
-        items = [segmentation_item(self._corpus, rng, size) for _ in range(batch)]
+    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
+        items = self._items(batch, size)
         previous = [item.previous for item in items]
-        if rng.random() < ITERATIVE_SHARE:
-            for _ in range(int(rng.integers(1, MOST_ITERATIONS + 1))):
-                previous = self._click_errors(rng, items, previous, move)
-        logits, predicted_iou = self.network(*self._inputs(items, previous, move))
+        rng = batch.of_all(ITERATIONS)
+        if rng.random() < self._iterative:
+            for number in range(int(rng.integers(1, MOST_ITERATIONS + 1))):
+                rngs = [batch.of_item(index, CLICK + number) for index in range(batch.count)]
+                previous = self._click_errors(rngs, items, previous, move)
+        logits, predicted_iou = called(*self._inputs(items, previous, move))
         truth = move(torch.from_numpy(np.stack([item.truth for item in items])[:, None].astype(np.float32)))
         weight = move(torch.from_numpy(np.stack([~item.ignore for item in items])[:, None].astype(np.float32)))
-        return segmentation_loss(logits.float(), predicted_iou.float(), truth, weight)
+        return segmentation_loss(logits.float(), predicted_iou.float(), truth, weight, self._loss)
+
+    def _items(self, batch: Batch, size: Size) -> list[SegmentationItem]:
+        together = self._masks_per_photo
+        items = []
+        for index in range(0, batch.count, together):
+            rng = batch.of_item(index, ITEM)
+            items += segmentation_items(
+                self._photos, rng, size, together, self._augmentation, with_previous=self._with_previous
+            )
+        return items
 
     def _click_errors(
         self,
-        rng: np.random.Generator,
+        rngs: list[np.random.Generator],
         items: list[SegmentationItem],
         previous: list[NDArray[np.float32] | None],
         move: Move,
@@ -85,12 +162,16 @@ class SegmentationTask:
         self.network.train()
         size = items[0].truth.shape
         masks = F.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()[:, 0].cpu().numpy()
-        for item, mask in zip(items, masks, strict=True):
-            if rng.random() < REPEAT_SHARE:
-                continue
-            item.prompt.add_error_click(mask > 0.5, item.truth, item.ignore)
-        hard = rng.random(len(items)) < 0.3
-        return [(mask > 0.5).astype(np.float32) if flat else mask for mask, flat in zip(masks, hard, strict=True)]
+        given: list[NDArray[np.float32] | None] = []
+        for rng, item, mask in zip(rngs, items, masks, strict=True):
+            shown = mask > 0.5
+            kind = rng.random()
+            if self._with_previous and kind < FORGOTTEN_SHARE:
+                item.prompt.start_again(shown, item.truth, item.ignore, stand_ins=rng.random() < 0.5)
+            elif kind < 1 - REPEAT_SHARE:
+                item.prompt.add_error_click(shown, item.truth, item.ignore)
+            given.append(shown.astype(np.float32) if rng.random() < 0.3 else mask)
+        return given
 
     def _inputs(
         self, items: list[SegmentationItem], previous: list[NDArray[np.float32] | None], move: Move

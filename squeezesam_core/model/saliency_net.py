@@ -1,6 +1,6 @@
 """The salient object detector: SqueezeSAM's encoder and decoder without prompt, transformer or mask heads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -15,6 +15,7 @@ class SaliencyNet(nn.Module):
     def __init__(self, encoder: Encoder, decoder_widths: Sequence[int], spec: NetworkInput, dim: int = 256) -> None:
         super().__init__()
         self.spec = spec
+        self.switches: Mapping[str, int] = {}  # how it differs from its preset (presets.build)
         self.encoder = encoder
         *skips, bottom = encoder.channels
         self.neck = nn.Conv2d(bottom, dim, 1)

@@ -1,6 +1,5 @@
 """Sessions that run a training checkpoint in torch: what a model is worth before it is exported."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.geometry import NetworkInput
 from squeezesam_core.model import checkpoint
-from squeezesam_core.model.presets import build
+from squeezesam_core.model.presets import rebuild
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 
@@ -58,15 +57,13 @@ def load_checkpoint_session(path: Path) -> TorchSegmenter | TorchDetector:
     """
     content = checkpoint.load(path)
     try:
-        preset = content["preset"]
-        network = build(preset, content["side"] if "side" in content else json.loads(content["recipe"])["side"])
-        network.load_state_dict(content["network"])
+        network = rebuild(content)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"{path} is not a checkpoint of training ({error!r}).",
             "Use the last.pt of a run, or a version's checkpoint.",
         ) from error
-    version = f"{preset}-step-{content['step']}" if "step" in content else path.stem
+    version = f"{content['preset']}-step-{content['step']}" if "step" in content else path.stem
     if isinstance(network, SqueezeSAM):
         return TorchSegmenter(network, version)
     return TorchDetector(network, version)

@@ -8,7 +8,10 @@ from torch.nn import functional as F
 
 
 class Attention(nn.Module):
-    """Multi-head attention in `dim / downsample` channels. (B, N, dim), (B, M, dim) x 2 -> (B, N, dim)."""
+    """Multi-head attention in `dim / downsample` channels. (B, N, dim), (B, M, dim) x 2 -> (B, N, dim).
+
+    unseen: (B, M) bool, keys that nothing attends to.
+    """
 
     def __init__(self, dim: int, heads: int, downsample: int = 1) -> None:
         super().__init__()
@@ -19,10 +22,12 @@ class Attention(nn.Module):
         self.value = nn.Linear(dim, inner)
         self.out = nn.Linear(inner, dim)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, unseen: Tensor | None = None) -> Tensor:
         q, k, v = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
-        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), dim=-1)
-        return self.out((weights @ v).transpose(1, 2).flatten(2))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        if unseen is not None:
+            scores = scores.masked_fill(unseen[:, None, None], -math.inf)
+        return self.out((torch.softmax(scores, dim=-1) @ v).transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
         batch, length, dim = x.shape
@@ -41,23 +46,26 @@ class TwoWayBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, mlp), nn.ReLU(), nn.Linear(mlp, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
 
-    def forward(self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor, padding: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         if self.first:
-            tokens = self.self_attention(tokens, tokens, tokens)
+            tokens = self.self_attention(tokens, tokens, tokens, padding)
         else:
             q = tokens + token_pe
-            tokens = tokens + self.self_attention(q, q, tokens)
+            tokens = tokens + self.self_attention(q, q, tokens, padding)
         tokens = self.norms[0](tokens)
         tokens = self.norms[1](tokens + self.tokens_to_image(tokens + token_pe, image + image_pe, image))
         tokens = self.norms[2](tokens + self.mlp(tokens))
-        image = self.norms[3](image + self.image_to_tokens(image + image_pe, tokens + token_pe, tokens))
+        image = self.norms[3](image + self.image_to_tokens(image + image_pe, tokens + token_pe, tokens, padding))
         return tokens, image
 
 
 class TwoWayTransformer(nn.Module):
     """`depth` two-way blocks and a final attention from tokens to image.
 
-    tokens (B, N, dim), image (B, h*w, dim), image_pe (1, h*w, dim) -> tokens (B, N, dim), image (B, h*w, dim).
+    tokens (B, N, dim), image (B, h*w, dim), image_pe (1, h*w, dim), padding (B, N) bool, tokens that nothing attends
+    to, or None -> tokens (B, N, dim), image (B, h*w, dim).
     """
 
     def __init__(self, dim: int, depth: int = 2, heads: int = 8, mlp: int = 256) -> None:
@@ -66,10 +74,12 @@ class TwoWayTransformer(nn.Module):
         self.final = Attention(dim, heads, downsample=2)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, image_pe: Tensor, padding: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         token_pe = tokens
         for block in self.blocks:
-            tokens, image = block(tokens, image, token_pe, image_pe)
+            tokens, image = block(tokens, image, token_pe, image_pe, padding)
         tokens = self.norm(tokens + self.final(tokens + token_pe, image + image_pe, image))
         return tokens, image
 

@@ -87,6 +87,15 @@ def test_a_click_answers_with_the_id_of_the_predicted_region(client, photos):
     assert refined["result"][0]["value"] != predicted["result"][0]["value"]
 
 
+def test_the_last_prompt_taken_back_leaves_no_suggestion(client, photos):
+    photos["a"] = (80, 60)
+    app = client()
+    clicked = app.post("/predict", json=body(task(), context=click())).json()["results"][0]
+    emptied = app.post("/predict", json=body(task(), context={"result": []})).json()["results"][0]
+    assert clicked["result"]
+    assert (emptied["result"], emptied["score"]) == ([], 0.0)
+
+
 def test_a_photo_is_read_and_looked_at_once(client, photos, service):
     photos["a"] = (80, 60)
     app = client()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -137,6 +137,24 @@ def test_dialogues_on_a_task_are_bounded():
     for number in range(3 * MOST_AT_ONCE):
         known = follow(known, Asked((click(str(number)),)), 1000.0 * number)
     assert len(known.dialogues) == MOST_AT_ONCE
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["click", "background", "box"])), max_size=12)
+)
+def test_two_people_whose_drafts_are_known_never_meet(turns):
+    """In any order, each has what they would have alone."""
+    together, alone = Known(), {"ann": Known(), "bob": Known()}
+    drawn: dict[str, list[Mark]] = {"ann": [], "bob": []}
+    for number, (who, kind) in enumerate(turns):
+        name = f"{who} {number}"
+        mark = {"click": click(name), "background": click(name, None), "box": box(name)}[kind]
+        drawn[who].append(mark)
+        context = tuple(other for other in drawn[who] if other.group == mark.group)
+        asked = Asked(context, who, stamp=who)
+        together, alone[who] = follow(together, asked, number), follow(alone[who], asked, number)
+        assert together.dialogues[-1] == alone[who].dialogues[-1]
+    assert not together.contested
 
 
 class TestStore:

@@ -183,7 +183,7 @@ def test_new_tasks_are_pre_annotated(project: Project, jobs: RedisJobs, process,
     process("worker")
     tasks = project.add_tasks(3)
     project.add_tasks(1, "/data/upload/broken.png")
-    with TestClient(web_app(Settings(), annotator, jobs)) as client:
+    with TestClient(web_app(Settings(), annotator, jobs=jobs)) as client:
         body = {"action": "TASKS_CREATED", "project": {"id": 1}, "tasks": [{"id": 1}]}
         began = time.monotonic()
         assert client.post("/webhook", json=body).status_code == 200
@@ -311,7 +311,7 @@ def test_a_webhook_during_an_outage_is_delivered_after_it(
     jobs.request(7)
     child.process.kill()
     child.process.wait()
-    with TestClient(web_app(Settings(), annotator, jobs)) as client:
+    with TestClient(web_app(Settings(), annotator, jobs=jobs)) as client:
         began = time.monotonic()
         reply = client.post("/webhook", json={"action": "TASKS_CREATED", "project": {"id": 1}, "tasks": []})
         assert (reply.status_code, time.monotonic() - began < 1) == (200, True)

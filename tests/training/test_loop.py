@@ -10,35 +10,38 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from squeezesam_core.geometry import Size
 from squeezesam_core.model import checkpoint
 from squeezesam_core.model.presets import build
 from training.datasets.corpus import read_corpus
 from training.loop import train
 from training.recipe import Recipe, Stage
-from training.tasks import SaliencyTask, SegmentationTask
+from training.tasks import Batch, Move, SegmentationTask, make_task
 
 SOURCES = [{"directory": "shapes", "maps": "maps"}]
 
 
 def recipe(preset: str, steps: int) -> Recipe:
     stages = [Stage(size=64, batch=2, steps=steps)]
-    return Recipe(preset=preset, side=64, stage=stages, source=SOURCES, warmup=1)  # type: ignore[arg-type]
+    return Recipe(preset=preset, side=64, stage=stages, source=SOURCES, warmup=1, precision="fp32")  # type: ignore[arg-type]
 
 
 def run(plan: Recipe, root: Path, out: Path) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    network = build(plan.preset, plan.side)
+    network = build(plan.preset, plan.side, plan.switches)
     corpus = read_corpus(plan.source, root, masks_only=True)
-    task = SaliencyTask(network, corpus) if plan.preset == "saliency" else SegmentationTask(network, corpus)  # type: ignore[arg-type]
-    train(task, plan, out)
+    train(make_task(network, corpus, plan), plan, out)
     return checkpoint.load(out / "last.pt")["network"]
 
 
+@pytest.mark.parametrize("accumulate", [1, 2], ids=["one batch a step", "accumulating"])
 def test_stopped_and_resumed_equals_straight_through(
-    corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    accumulate: int, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = recipe("serving", 4)
+    plan.stage[0].accumulate = accumulate
     straight = run(plan, corpus_root, tmp_path / "straight")
     monkeypatch.setattr(Recipe, "steps", property(lambda self: 2))  # the loop stops after two steps ...
     monkeypatch.setattr(Recipe, "rate_at", lambda self, step: max(0.0, 1 - step / 4))
@@ -46,6 +49,50 @@ def test_stopped_and_resumed_equals_straight_through(
     monkeypatch.undo()
     halves = run(plan, corpus_root, tmp_path / "halves")  # ... and goes on for the other two
     assert all(torch.equal(straight[name], halves[name]) for name in straight)
+
+
+class Offset(nn.Module):
+    """The simplest network: one number, taken from what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - self.value
+
+
+class OffsetTask:
+    def __init__(self) -> None:
+        self.network = Offset()
+
+    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, torch.Tensor]:
+        numbers = torch.tensor([batch.of_item(index, 1).normal(3) for index in range(batch.count)]).float()
+        return {"square": called(numbers).square().mean(), "size": 0 * called(numbers).mean() + size[0]}
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
+    found = []
+    for batch, accumulate in ((6, 1), (2, 3)):
+        plan = recipe("serving", 5)
+        plan.stage[0].batch, plan.stage[0].accumulate = batch, accumulate
+        out, task = tmp_path / str(batch), OffsetTask()
+        train(task, plan, out)
+        (line,) = [json.loads(text) for text in (out / "log.jsonl").read_text().splitlines()]
+        found.append((task.network.value.item(), line["images"], line["square"], line["size"]))
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+    assert found[0][0] != 0
+    assert found[0][1] == 30
+
+
+def test_items_are_the_same_however_a_step_is_shared(corpus_root: Path) -> None:
+    corpus = read_corpus(SOURCES, corpus_root, masks_only=True)
+    task = SegmentationTask(build("serving", 64), corpus, masks_per_photo=2)  # type: ignore[arg-type]
+    together = task._items(Batch(1, 2, first=0, count=8), (64, 64))
+    shared = [item for first in (0, 4) for item in task._items(Batch(1, 2, first=first, count=4), (64, 64))]
+    assert [str(item.prompt) for item in shared] == [str(item.prompt) for item in together]
+    assert all((a.pixels == b.pixels).all() for a, b in zip(shared, together, strict=True))
+    assert len({item.pixels.tobytes() for item in together}) == 4  # views of photos, two items each
 
 
 @pytest.mark.parametrize("preset", ["serving", "saliency"])

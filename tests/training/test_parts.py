@@ -1,5 +1,6 @@
 """Corpus, views, prompts, losses, recipes and checkpoints."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,11 @@ from squeezesam_core.model.presets import build
 from training.augment import random_view
 from training.datasets.corpus import read_corpus
 from training.datasets.teacher import is_sure
-from training.items import MAP_SHARE, saliency_item, segmentation_item
+from training.items import MAP_SHARE, saliency_item, segmentation_items
 from training.losses import iou, mask_loss, segmentation_loss
-from training.prompts import TrainingPrompt, flawed_mask, random_prompt
-from training.recipe import Recipe, read_recipe
+from training.prompts import SEVERAL_SHARE, SEVERAL_SHARE_SMALL, TrainingPrompt, flawed_mask, random_prompt
+from training.recipe import Augmentation, Recipe, read_recipe
+from training.split import TrainingPart, is_held_out
 
 
 def disc(height: int = 64, width: int = 64, radius: int = 16) -> np.ndarray:
@@ -77,10 +79,90 @@ def test_flawed_masks_resemble_but_differ() -> None:
 
 def test_half_of_the_items_carry_the_map(corpus_root: Path) -> None:
     corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
-    items = [segmentation_item(corpus, np.random.default_rng(seed), (64, 64)) for seed in range(200)]
+    items = [segmentation_items(corpus, np.random.default_rng(s), (64, 64), 1, Augmentation())[0] for s in range(200)]
     given = np.mean([item.previous is not None for item in items])
     assert abs(given - (MAP_SHARE + 0.15)) < 0.1
     assert all(item.truth.any() for item in items)
+
+
+def test_several_items_of_one_view(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
+    items = segmentation_items(corpus, np.random.default_rng(0), (64, 64), 4, Augmentation())
+    assert all(item.pixels is items[0].pixels for item in items)
+    assert len({str(item.prompt) for item in items}) == 4
+
+
+def test_a_network_without_previous_mask_is_never_asked_to_correct_one(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        (item,) = segmentation_items(corpus, rng, (64, 64), 1, Augmentation(), with_previous=False)
+        assert item.previous is None
+        assert item.prompt.box is not None or any(label == 1 for *_, label in item.prompt.clicks)
+
+
+@pytest.mark.parametrize("merging", [True, False], ids=["merged", "all"])
+def test_merged_masks_are_not_asked_for(merging: bool, tmp_path: Path) -> None:
+    for folder in ("nested/images", "nested/masks"):
+        (tmp_path / folder).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "nested/images/a.png"), np.full((64, 64, 3), 90, np.uint8))
+    for number, radius in enumerate((24, 8)):  # a part, in the middle of an object
+        cv2.imwrite(str(tmp_path / f"nested/masks/a_{number}.png"), disc(radius=radius).astype(np.uint8) * 255)
+    corpus = read_corpus([{"directory": "nested"}], tmp_path, masks_only=True)
+    rng = np.random.default_rng(0)
+    augmentation = Augmentation(mask_merging=merging, centre_crop=0)
+    shares = [segmentation_items(corpus, rng, (64, 64), 1, augmentation)[0].truth.mean() for _ in range(20)]
+    assert (min(shares) > 0.2) == merging
+
+
+def test_pasted_objects_have_no_map(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
+    augmentation = Augmentation(cut_and_paste=1.0)
+    items = [segmentation_items(corpus, np.random.default_rng(s), (64, 64), 1, augmentation)[0] for s in range(40)]
+    given = [item.previous for item in items if item.previous is not None]
+    assert len(given) < 20  # flawed masks only
+    assert all(np.isin(previous, (0, 1)).all() for previous in given)  # a map is soft
+    assert all(item.truth.any() for item in items)
+
+
+@pytest.mark.parametrize("share", [SEVERAL_SHARE, SEVERAL_SHARE_SMALL], ids=["usually", "small objects"])
+def test_share_of_several_clicks(share: float) -> None:
+    truth, rng = disc(128, 128, 8), np.random.default_rng(0)
+    prompts = [random_prompt(rng, truth, np.zeros_like(truth), several=share) for _ in range(400)]
+    several = [sum(label == 1 for *_, label in prompt.clicks) > 1 for prompt in prompts]
+    assert np.mean(several) == pytest.approx(share, abs=0.07)
+
+
+def test_small_objects_without_a_map_get_several_clicks(tmp_path: Path) -> None:
+    several = {}
+    for radius in (6, 30):
+        folder = tmp_path / str(radius)
+        for name in ("images", "masks"):
+            (folder / name).mkdir(parents=True)
+        cv2.imwrite(str(folder / "images/a.png"), np.full((128, 128, 3), 90, np.uint8))
+        cv2.imwrite(str(folder / "masks/a.png"), disc(128, 128, radius).astype(np.uint8) * 255)
+        corpus = read_corpus([{"directory": str(radius)}], tmp_path, masks_only=True)
+        rng, augmentation = np.random.default_rng(0), Augmentation(centre_crop=0)
+        items = [segmentation_items(corpus, rng, (128, 128), 1, augmentation)[0] for _ in range(300)]
+        fresh = [item.prompt.clicks for item in items if item.previous is None]
+        several[radius] = np.mean([sum(label == 1 for *_, label in clicks) > 1 for clicks in fresh])
+    assert several[6] > several[30] + 0.1
+
+
+@pytest.mark.parametrize("stand_ins", [True, False], ids=["the mask speaks by clicks", "the click stands alone"])
+def test_starting_again_from_the_mask_on_screen(stand_ins: bool) -> None:
+    truth, shown = disc(), np.roll(disc(), 12, 1)
+    prompt = TrainingPrompt([(1.5, 1.5, 0), (2.5, 2.5, 0)], (0, 0, 64, 64))
+    prompt.start_again(shown, truth, np.zeros_like(truth), stand_ins=stand_ins)
+    *others, (x, y, label) = prompt.clicks
+    assert prompt.box is None
+    assert bool(label) is bool(truth[int(y), int(x)])
+    assert shown[int(y), int(x)] != truth[int(y), int(x)]  # an error
+    assert bool(others) is stand_ins
+    assert all(shown[int(y), int(x)] and label == 1 for x, y, label in others)
+    before = list(prompt.clicks)
+    prompt.start_again(truth, truth, np.zeros_like(truth), stand_ins=stand_ins)
+    assert prompt.clicks == before
 
 
 @pytest.mark.parametrize(
@@ -127,6 +209,15 @@ def test_mask_loss_by_hand() -> None:
     torch.testing.assert_close(ignored.item(), np.log(2) + 1 - (2 * 0.5 + 1) / (1 + 1 + 1), rtol=1e-5, atol=0)
 
 
+def test_focal_loss_by_hand() -> None:
+    probability = torch.tensor([0.9, 0.1])  # both wrong: background at 0.9, object at 0.1
+    logits, truth = probability.logit().reshape(1, 1, 1, 2), torch.tensor([[[[0.0, 1.0]]]])
+    focal = 20 * (0.75 + 0.25) * 0.9**2 * -np.log(0.1) / 2  # SAM: 20 focal + dice, alpha 0.25, gamma 2
+    dice = 1 - (2 * 0.1 + 1) / (1.0 + 1.0 + 1)
+    loss = mask_loss(logits, truth, torch.ones(1, 1, 1, 2), "focal")
+    torch.testing.assert_close(loss.item(), focal + dice, rtol=1e-5, atol=0)
+
+
 def test_iou_leaves_ignored_pixels_out() -> None:
     logits = torch.tensor([[[[1.0, 1.0, -1.0, 1.0]]]])
     truth = torch.tensor([[[[1.0, 0.0, 1.0, 0.0]]]])
@@ -165,12 +256,75 @@ def test_bad_recipe_names_the_field(text: str, named: str, tmp_path: Path) -> No
     assert str(path) in caught.value.cause
 
 
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("learning_rate=2e-4", lambda plan: plan.learning_rate == 2e-4),
+        ("switches.channels=5", lambda plan: plan.switches == {"channels": 5}),
+        ("augmentation.mask_merging=true", lambda plan: plan.augmentation.mask_merging),
+        ("stage=[{size=64, batch=2, steps=3}]", lambda plan: plan.steps == 3),
+    ],
+    ids=["plain", "new table", "one of a table", "stages"],
+)
+def test_changes_of_a_recipe(change: str, read: Callable[[Recipe], bool]) -> None:
+    path = Path("training/recipes/ablation.toml")
+    assert not read(read_recipe(path))
+    changed = read_recipe(path, ["augmentation.centre_crop=0.25", change])
+    assert read(changed)
+    assert changed.augmentation.centre_crop == 0.25
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [("steps", "steps"), ("augmentation.typo=1", "typo"), ("masks_per_photo=7", "multiple of masks_per_photo")],
+    ids=["no TOML", "unknown field", "photos across batches"],
+)
+def test_a_bad_change_is_named(change: str, named: str) -> None:
+    with pytest.raises(InvalidDatasetError, match=named):
+        read_recipe(Path("training/recipes/ablation.toml"), [change])
+
+
+def test_without_teachers_their_sources_are_left_out() -> None:
+    path = Path("training/recipes/ablation.toml")
+    with_teachers, without = read_recipe(path), read_recipe(path, ["teachers=false"])
+    assert any(source.get("teacher") for source in with_teachers.sources)
+    assert without.sources == [source for source in with_teachers.sources if not source.get("teacher")]
+
+
+def test_the_papers_recipe_has_the_papers_numbers() -> None:
+    plan = read_recipe(Path("training/recipes/paper-sa1b.toml"))
+    (stage,) = plan.stage
+    assert (plan.preset, plan.side, stage.size, plan.masks_per_photo, plan.iterative) == ("paper", 1024, 1024, 8, 0)
+    assert stage.batch // plan.masks_per_photo == 4  # photos a GPU
+    assert stage.batch // plan.masks_per_photo * stage.accumulate * 8 == 256  # photos a step, on 8 GPUs
+    assert plan.learning_rate == 5e-4
+    assert plan.rate_at(plan.steps // 2) == pytest.approx(0.5)  # linear decay
+
+
 @pytest.mark.parametrize("path", sorted(Path("training/recipes").glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_recipes_are_valid(path: Path) -> None:
     plan = read_recipe(path)
     assert plan.rate_at(0) < plan.rate_at(plan.warmup)
     assert plan.rate_at(plan.steps) == 0
     assert isinstance(plan, Recipe)
+
+
+def test_held_out_photos_are_never_drawn(corpus_root: Path) -> None:
+    corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True)
+    out = {photo.path for photo in corpus.photos if is_held_out(photo.path, 0.5)}
+    assert 0 < len(out) < len(corpus.photos)
+    rng = np.random.default_rng(0)
+    drawn = {TrainingPart(corpus, 0.5).draw(rng).path for _ in range(100)}
+    assert drawn == {photo.path for photo in corpus.photos} - out
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.4])
+def test_the_held_out_share_holds_and_grows(share: float) -> None:
+    names = [Path(f"{number:06d}.jpg") for number in range(4000)]
+    out = {name for name in names if is_held_out(name, share)}
+    assert len(out) / len(names) == pytest.approx(share, abs=0.03)
+    assert out <= {name for name in names if is_held_out(name, share + 0.1)}
+    assert is_held_out(Path("other/000001.png"), share) == is_held_out(Path("000001.jpg"), share)
 
 
 def test_missing_source_names_the_folder(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from squeezesam_core.evaluation.case import Plan, Reply
 from squeezesam_core.evaluation.clickers import error_centre
 from squeezesam_core.evaluation.model import Answer
 from squeezesam_core.evaluation.scene import Scene
-from squeezesam_core.interaction import correction
+from squeezesam_core.interaction import correction, obeying
 from squeezesam_core.prompts import Point, Prompt
 from squeezesam_core.samples import Mask
 
@@ -54,23 +54,25 @@ def refine(
 
 
 def mend(scene: Scene, truth: Mask, plan: Plan, mask: NDArray[np.bool_]) -> Iterator[Reply]:
-    """From a mask on screen: only the newest click goes with it, since Label Studio deletes the points of a suggestion
-    that was accepted; the clicks that stand for the mask are added as the service adds them (interaction.correction).
+    """From a mask on screen, as the service corrects it until the annotator accepts: clicks add up, the first starts
+    from that mask and the others from the model's own last answer; clicks that stand for the mask go along
+    (interaction.correction), and every click has effect (interaction.obeying).
 
     mask: (H, W) bool. An empty one is like none. Ends as `refine` does.
     """
+    shown = mask
     clicked = np.zeros_like(truth.object)
+    previous: NDArray[np.float32] | None = mask.astype(np.float32) if mask.any() else None
     clicks: tuple[Point, ...] = ()
     while (click := centre_of_error(mask, truth, clicked)) is not None:
         clicked[int(click.y), int(click.x)] = True
         clicks = (*clicks, click)
-        newest = Prompt((click,))
-        if mask.any():
-            answer, seconds = scene.ask(correction(newest, mask), mask.astype(np.float32))
-        else:
-            answer, seconds = scene.ask(newest, scene.start(newest))
-        mask = answer.mask
-        yield Reply(len(clicks), mask, seconds, Prompt(clicks))
+        prompt = Prompt(clicks)
+        start = scene.start(prompt) if previous is None else previous
+        answer, seconds = scene.ask(correction(prompt, shown), start)
+        mask = obeying(answer.mask, clicks, scene.size)
+        previous = obeying(answer.previous, clicks, scene.size)
+        yield Reply(len(clicks), mask, seconds, prompt)
         if _enough(len(clicks), mask, truth, plan):
             return
 

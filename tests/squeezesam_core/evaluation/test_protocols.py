@@ -118,15 +118,16 @@ def test_a_peer_gets_the_clicks_and_its_own_answers_but_never_the_map(service, s
     assert (len(salient.points), unprompted) == (5, None)
 
 
-def test_from_mask_mends_the_saliency_mask_with_the_newest_click_alone(ask, service) -> None:
+def test_from_mask_mends_the_saliency_mask_and_its_clicks_add_up(ask, service) -> None:
     truth = CENTRE | square(slice(32, 64), slice(96, 120)) | square(slice(100, 116), slice(40, 60))
     (case,) = ask("from-mask", truth, plan=Plan((1, 2)))
-    assert sorted(case.outcome.ious) == [0, 1, 2]
-    assert len(case.shown.points) == 2
-    for (fused, points, labels), clicked in zip(service.segmenter.calls[1:], case.shown.points, strict=True):
-        assert np.allclose(points[-1] * SIDE, [clicked.x, clicked.y], atol=1e-3)
-        assert labels.tolist() == [1] * 6, "five clicks stand for the mask"
-        assert set(np.unique(fused[PREVIOUS])) == {0, 1}, "people see a mask, not probabilities"
+    assert sorted(case.outcome.ious)[:3] == [0, 1, 2]
+    (fused, first, labels), (again, both, more) = service.segmenter.calls[1:3]
+    assert np.allclose(first[-1] * SIDE, [case.shown.points[0].x, case.shown.points[0].y], atol=1e-3)
+    assert np.allclose(both[-2:] * SIDE, [[p.x, p.y] for p in case.shown.points[:2]], atol=1e-3)
+    assert (labels.tolist(), more.tolist()) == ([1] * 6, [1] * 7), "five clicks stand for the mask"
+    assert set(np.unique(fused[PREVIOUS])) == {0, 1}, "people see a mask, not probabilities"
+    assert set(np.unique(again[PREVIOUS])) != {0, 1}, "then the network goes on from its own answer"
 
 
 def test_flawed_mask_starts_near_the_truth(ask) -> None:

@@ -76,8 +76,52 @@ def test_paper_with_two_more_channels_is_a_switch() -> None:
     assert paper().encoder.stem[0].in_channels == 5
 
 
+@pytest.mark.parametrize(
+    ("preset", "switches", "channels", "bottom"),
+    [
+        ("paper", {}, 5, 1),
+        ("paper", {"channels": 7, "depth": 6}, 7, 8),
+        ("paper", {"depth": 5}, 5, 16),
+        ("serving", {"channels": 5}, 5, 32),
+    ],
+    ids=["paper", "8x8 bottom", "16x16 bottom", "serving with the paper's channels"],
+)
+def test_switches(preset: str, switches: dict[str, int], channels: int, bottom: int) -> None:
+    network = build(preset, 1024, switches).eval()
+    assert network.spec.channels == channels
+    assert network.spec.side == bottom * network.encoder.stride
+    assert network.switches == switches
+    with torch.no_grad():
+        assert network(*inputs(channels, 128, batch=1))[0].shape == (1, 4, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("preset", "switches"),
+    [("serving", {"depth": 5}), ("saliency", {"channels": 5}), ("paper", {"depth": 1}), ("paper", {"channels": 6})],
+    ids=["no depth", "no channels", "too shallow", "unknown channels"],
+)
+def test_impossible_switches_name_a_remedy(preset: str, switches: dict[str, int]) -> None:
+    with pytest.raises(ModelFileError, match=r"depth|channels") as caught:
+        build(preset, switches=switches)
+    assert caught.value.remedy
+
+
 def test_unknown_preset_names_the_known_ones() -> None:
     with pytest.raises(ModelFileError) as caught:
         build("huge")
     assert "huge" in caught.value.cause
     assert all(name in caught.value.remedy for name in PRESETS)
+
+
+def test_padding_of_a_batch_changes_no_answer() -> None:
+    torch.manual_seed(0)
+    network = serving().eval()
+    image, points, _ = inputs(7, 64, batch=3)
+    labels = torch.tensor([[1, -1, -1], [1, 0, 1], [-1, -1, -1]])
+    with torch.no_grad():
+        together = network(image, points, labels)
+        for index, count in enumerate((1, 3, 1)):
+            one = slice(index, index + 1)
+            alone = network(image[one], points[one, :count], labels[one, :count])
+            torch.testing.assert_close(together[0][one], alone[0], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(together[1][one], alone[1], rtol=1e-4, atol=1e-4)

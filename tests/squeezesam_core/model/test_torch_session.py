@@ -37,6 +37,15 @@ def test_segmenter_answers_in_the_sessions_shapes(tmp_path: Path) -> None:
     assert (logits.shape, iou.shape) == ((4, 16, 16), (4,))
 
 
+def test_switches_are_rebuilt(tmp_path: Path) -> None:
+    network = build("paper", 128, {"channels": 7, "depth": 3})
+    content = {"network": network.state_dict(), "preset": "paper", "side": 128, "switches": network.switches}
+    checkpoint.save(tmp_path / "last.pt", content)
+    session = load_checkpoint_session(tmp_path / "last.pt")
+    assert session.spec == network.spec
+    assert session.run(np.zeros((7, 128, 128), np.float32), np.zeros((1, 2), np.float32), np.array([1]))[1].any()
+
+
 @pytest.mark.parametrize(
     "content",
     [

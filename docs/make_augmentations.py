@@ -1,0 +1,147 @@
+"""Draw docs/images/augmentation-*.jpg: what training does to photos and masks, on the demo's photos.
+
+    python docs/make_augmentations.py
+
+The masks are those that the shipped weights draw for the boxes below; the functions are the ones that training calls.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core.fusion import prepare
+from squeezesam_core.interaction import first_previous
+from squeezesam_core.ort_session import load_detector, load_segmenter
+from squeezesam_core.prompts import Box, Prompt
+from squeezesam_core.registry import default_weights
+from squeezesam_core.samples import read_image
+from squeezesam_core.segmenter import detect, segment
+from training.augment import random_colours, random_view
+from training.whole_object import cut_and_paste, inject_outlier, merge_masks
+
+ROOT = Path(__file__).parents[1]
+PHOTOS = ROOT / "backend/demo/photos"
+IMAGES = ROOT / "docs/images"
+HEIGHT = 240
+GAP = 8
+OBJECT, PART, MISS = (255, 176, 0), (0, 158, 255), (230, 60, 60)
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+WHOLE = {
+    "coffee": (70, 12, 485, 388),
+    "astronaut": (5, 10, 400, 512),
+    "flower": (165, 85, 445, 360),
+    "navy-officer": (10, 20, 512, 600),
+}
+"""Boxes around whole objects, pixels."""
+PARTS = {"astronaut": [(150, 15, 305, 190), (275, 345, 500, 512)], "navy-officer": [(150, 20, 380, 160)]}
+"""Boxes around parts of them: a head, and the helmet that lies in front of the suit; a cap."""
+
+
+def main() -> None:
+    photos = {path.stem: read_image(path) for path in PHOTOS.glob("*.jpg")}
+    masks = {name: drawn(photos[name], box) for name, box in WHOLE.items()}
+    IMAGES.mkdir(exist_ok=True)
+    write("merging", merging(photos, masks))
+    write("outlier", outliers(photos, masks))
+    write("crop", crops(photos["flower"], masks["flower"]))
+    write("paste", pasted(photos, masks))
+    write("colours", colours(photos["cat"]))
+
+
+def drawn(photo: Image, box: tuple[float, float, float, float]) -> Mask:
+    session = load_segmenter(default_weights() / "squeezesam", precision="fp32")
+    saliency = detect(load_detector(default_weights() / "saliency", precision="fp32"), photo)
+    prompt = Prompt(box=Box(*box))
+    previous = first_previous(saliency, prompt, (photo.shape[1], photo.shape[0]))
+    return segment(session, prepare(photo, session.spec), prompt, previous).mask
+
+
+def merging(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:
+    """Before: the object and its parts; after: what is still asked for."""
+    tiles = []
+    for name, boxes in PARTS.items():
+        every = [masks[name], *(drawn(photos[name], box) for box in boxes)]
+        left = merge_masks(every)
+        for shown in (range(len(every)), left):
+            tile = photos[name]
+            for index in shown:
+                tile = tinted(tile, every[index], OBJECT if index == 0 else PART)
+            tiles.append(tile)
+    return tiles
+
+
+def outliers(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:
+    """Four random clicks of the object, and the same with the last one outside."""
+    tiles = []
+    for name in ("astronaut", "coffee"):
+        rng = np.random.default_rng(4)
+        places = rng.choice(np.flatnonzero(masks[name]), 4)
+        clicks = [(float(place % masks[name].shape[1]), float(place // masks[name].shape[1]), 1) for place in places]
+        injected = clicks
+        while injected == clicks:
+            injected = inject_outlier(rng, clicks, ~masks[name])
+        for shown in (clicks, injected):
+            tile = tinted(photos[name], masks[name], OBJECT)
+            for x, y, _ in shown:
+                hits = masks[name][int(y), int(x)]
+                cv2.circle(tile, (int(x), int(y)), 12, (255, 255, 255), cv2.FILLED, cv2.LINE_AA)
+                cv2.circle(tile, (int(x), int(y)), 9, PART if hits else MISS, cv2.FILLED, cv2.LINE_AA)
+            tiles.append(tile)
+    return tiles
+
+
+def crops(photo: Image, mask: Mask) -> list[Image]:
+    """The photo, and views around its object."""
+    rng = np.random.default_rng(7)
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    tiles = [tinted(photo, mask, OBJECT)]
+    for _ in range(4):
+        size = (photo.shape[1], photo.shape[0])
+        view = random_view(rng, size, (HEIGHT, HEIGHT), (x, y, x + width, y + height), centre_crop=1.0)
+        tiles.append(tinted(view.image(photo), view.coverage(mask.astype(np.float32)) > 0.5, OBJECT))
+    return tiles
+
+
+def pasted(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:
+    """Objects on other photos, without and with the mask that goes along."""
+    rng = np.random.default_rng(2)
+    tiles = []
+    for name, onto in (("flower", "coffee"), ("astronaut", "rocket")):
+        image, mask = cut_and_paste(rng, photos[name], masks[name], photos[onto])
+        tiles += [image, tinted(image, mask, OBJECT)]
+    return tiles
+
+
+def colours(photo: Image) -> list[Image]:
+    rng = np.random.default_rng(5)
+    return [photo, *(random_colours(rng, photo) for _ in range(4))]
+
+
+def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
+    """A copy with the mask in colour and outlined."""
+    result = image.copy()
+    result[mask] = (0.5 * image[mask] + 0.5 * np.array(colour)).astype(np.uint8)
+    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(result, outline, -1, (255, 255, 255), 2)
+    return result
+
+
+def write(name: str, tiles: list[Image]) -> None:
+    """The tiles side by side, at one height."""
+    rows = []
+    for tile in tiles:
+        width = round(tile.shape[1] * HEIGHT / tile.shape[0])
+        resized = cv2.resize(tile, (width, HEIGHT), interpolation=cv2.INTER_AREA)
+        rows.append(cv2.copyMakeBorder(resized, 0, 0, 0, GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
+    strip = np.hstack(rows)[:, :-GAP]
+    path = IMAGES / f"augmentation-{name}.jpg"
+    cv2.imwrite(str(path), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Photos that are held out of training, so that choices are judged on others than the test sets.
+
+Whether a photo is held out depends on its name alone: not on order, sources or seeds. So every recipe with the same
+share holds out the same photos, and a photo that two sources hold under one name is on one side for both.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+
+from training.datasets.corpus import Photo
+
+
+class Photos(Protocol):
+    """Photos that are drawn at random: datasets.corpus.Corpus, or a part of it."""
+
+    def draw(self, rng: np.random.Generator) -> Photo: ...
+
+
+def is_held_out(photo: Path, share: float) -> bool:
+    """Whether a photo is among the `share` (0..1) of all that are never trained on."""
+    return crc32(photo.stem.encode()) < share * 2**32
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """Photos without those that are held out."""
+
+    photos: Photos
+    share: float
+
+    def draw(self, rng: np.random.Generator) -> Photo:
+        while True:
+            photo = self.photos.draw(rng)
+            if not is_held_out(photo.path, self.share):
+                return photo
