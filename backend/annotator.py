@@ -5,21 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backend.cache import ByteCache
 from backend.dialogues import Dialogues, Mark, Region
+from backend.images import Photo
 from backend.labeling_config import LabelingConfig
 from backend.refinement import Corrections, Look, advance
 from backend.regions import Result, fingerprint, on_screen, read_region, read_request, region_id, write_region
+from backend.scenes import Scene, Scenes
 from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError
-from squeezesam_core.fusion import PreparedImage, prepare
 from squeezesam_core.prompts import MAX_POINTS
 from squeezesam_core.saliency import most_salient_blob
-from squeezesam_core.segmenter import detect, segment
+from squeezesam_core.segmenter import segment
 from squeezesam_core.session import DetectorSession, Session
 from squeezesam_core.shapes import Shape
 
@@ -43,18 +41,6 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """All that is kept of a photo. saliency: (h, w) float32 0..1, showing the whole photo."""
-
-    prepared: PreparedImage
-    saliency: NDArray[np.float32]
-
-    @property
-    def nbytes(self) -> int:
-        return self.prepared.nbytes + self.saliency.nbytes
-
-
-@dataclass(frozen=True)
 class Prediction:
     """Label Studio's prediction: regions, and how sure they are of themselves, 0..1 (squeezesam_core.confidence)."""
 
@@ -71,22 +57,26 @@ MEMORY_BYTES = 2**26
 class Annotator:
     """Answers Label Studio's tasks. Holds the networks, bounded caches, and what annotators have drawn so far.
 
-    load: URL of a task's image -> (H, W, 3) uint8 RGB, upright. Losing a cache costs time, never an answer.
+    load: URL of a task's image -> photo, upright. Losing a cache costs time, never an answer.
     """
 
     def __init__(
         self,
         service: Service,
-        load: Callable[[str], NDArray[np.uint8]],
+        load: Callable[[str], Photo],
         cache: ByteCache[Scene],
         dialogues: Dialogues | None = None,
     ) -> None:
         self.service = service
-        self._load = load
-        self.photos = cache
+        self.scenes = Scenes(load, service.segmenter.spec, service.detector, cache)
         self._dialogues = dialogues or Dialogues()
         self._memory: ByteCache[Corrections] = ByteCache(MEMORY_BYTES)
         self._regions: ByteCache[Region] = ByteCache(MEMORY_BYTES)
+
+    @property
+    def caches(self) -> dict[str, ByteCache[Any]]:
+        """Its caches by name, for the figures."""
+        return {"photos": self.scenes.cache, "regions": self._regions, "corrections": self._memory}
 
     def pre_annotate(self, task: Task, config: LabelingConfig) -> Prediction:
         """The whole salient object of each image as one region with the first label; empty if nothing stands out."""
@@ -98,33 +88,44 @@ class Annotator:
         return Prediction(result, min(prediction.score for prediction in found))
 
     def _salient(self, task: Task, config: LabelingConfig) -> Prediction:
-        scene = self._scene(task, config)
+        scene = self.scenes.get(image_url(task, config))
         blob = most_salient_blob(scene.saliency)
         if blob is None:
             return EMPTY
         prompt = blob.prompt(scene.prepared.frame.image)
         with stage("segment"):
             segmentation = segment(self.service.segmenter, scene.prepared, prompt, scene.saliency)
-            mask = segmentation.mask
-        if not mask.any():
+            shape = Shape(segmentation.runs())
+        if not shape.area:
             return EMPTY
         output = config.outputs[0]
         label = output.labels[0] if output.labels else ""
         score = confidence(segmentation, scene.saliency).score
-        region = Region(region_id(task["id"], output.name, label), label, output.name, Shape.of(mask))
-        return Prediction([write_region(region, score, config)], score)
+        region = Region(region_id(task["id"], output.name, label), label, output.name, shape)
+        return self._written([(region, score)], score, config)
 
-    def refine(self, task: Task, context: Sequence[Result], config: LabelingConfig) -> Prediction:
+    def refine(
+        self,
+        task: Task,
+        context: Sequence[Result],
+        config: LabelingConfig,
+        overtaken: Callable[[], bool] = lambda: False,
+    ) -> Prediction:
         """The objects that clicks and boxes ask for, starting from the regions on screen and keeping their ids.
 
         context: what Label Studio sends; after the last prompt of its kind was deleted it is empty. The prompts that it
         leaves out are remembered (backend.dialogues), so the reply is to all that stand in the page.
+        overtaken: whether a newer request of the same dialogue has come, which holds all that this one does; this one
+        is then answered with what the page shows already, and leaves no trace.
         """
         config = config.of_image(next((result.get("to_name") for result in reversed(context)), None))
-        scene = self._scene(task, config)
+        url = image_url(task, config)
+        scene = self.scenes.get(url)
         image = scene.prepared.frame.image
         asked = read_request(task, context, config, image)
-        about = (task.get("id"), self._url(task, config))
+        about = (task.get("id"), url)
+        if overtaken():
+            return self._written([(region, 0.0) for region in self._dialogues.shown(about, asked)], 0.0, config)
         dialogue = self._dialogues.follow(about, asked)
         shown = [self._region(result, config) for result in on_screen(task, config, image)]
         accepted = {region.id: region for region in dialogue.accepted}
@@ -132,10 +133,8 @@ class Annotator:
         corrections = self._corrections(about, scene, screen, dialogue.marks, config)
         answer = tuple(one.region for one in corrections.objects if one.region.shape.area)
         self._dialogues.answered(about, dialogue.marks, answer)
-        if not answer:
-            return EMPTY
-        score = min(one.score for one in corrections.objects)
-        return Prediction([write_region(region, score, config) for region in answer], score)
+        score = min((one.score for one in corrections.objects), default=0.0)
+        return self._written([(region, score) for region in answer], score, config)
 
     def _corrections(
         self, about: tuple[Any, str], scene: Scene, screen: list[Region], marks: Sequence[Mark], config: LabelingConfig
@@ -152,21 +151,26 @@ class Annotator:
             corrections = self._memory.get(key, step)
         return corrections
 
+    def _written(self, regions: Sequence[tuple[Region, float]], score: float, config: LabelingConfig) -> Prediction:
+        """The reply. Label Studio sends a brush region back as it was written, so it need not be decoded then."""
+        if not regions:
+            return EMPTY
+        written = []
+        for region, its_score in regions:
+            result = write_region(region, its_score, config)
+            written.append(result)
+            if "rle" in result["value"]:
+                self._regions.put((config, fingerprint(result)), region)
+        return Prediction(written, score)
+
     def _region(self, result: Result, config: LabelingConfig) -> Region:
         return self._regions.get((config, fingerprint(result)), lambda: read_region(result, config))
 
-    def _scene(self, task: Task, config: LabelingConfig) -> Scene:
-        url = self._url(task, config)
-        return self.photos.get(url, lambda: self._look(url))
 
-    def _url(self, task: Task, config: LabelingConfig) -> str:
-        url = (task.get("data") or {}).get(config.data_key)
-        if not isinstance(url, str) or not url:
-            cause = f'Task {task.get("id")} has no image address in its field "{config.data_key}".'
-            raise InvalidImageError(cause, "Import tasks with that field, or name another in the Image control.")
-        return url
-
-    def _look(self, url: str) -> Scene:
-        image = self._load(url)
-        with stage("detect"):
-            return Scene(prepare(image, self.service.segmenter.spec), detect(self.service.detector, image))
+def image_url(task: Task, config: LabelingConfig) -> str:
+    """The address of a task's photo. Raises InvalidImageError if it has none."""
+    url = (task.get("data") or {}).get(config.data_key)
+    if not isinstance(url, str) or not url:
+        cause = f'Task {task.get("id")} has no image address in its field "{config.data_key}".'
+        raise InvalidImageError(cause, "Import tasks with that field, or name another in the Image control.")
+    return url

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import cv2
 import httpx
-from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from backend.addresses import AddressPolicy
+from backend.ahead import Ahead
 from backend.annotator import Annotator, Service
 from backend.auth import BasicAuthMiddleware
 from backend.cache import ByteCache
@@ -45,7 +45,10 @@ def create_app(settings: Settings) -> FastAPI:
         from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
 
         jobs = redis_jobs(settings)
-    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, caches={"photos": annotator.photos})
+    ahead = None
+    if label_studio is not None and settings.label_studio_api_key is not None:
+        ahead = Ahead(label_studio.call, annotator.scenes)
+    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, caches=annotator.caches, ahead=ahead)
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -90,11 +93,12 @@ def web_app(
     label_studio: LabelStudio | None = None,
     jobs: Jobs | None = None,
     caches: Mapping[str, CacheStatistics] | None = None,
+    ahead: Ahead | None = None,
 ) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}.
 
     label_studio: asked for predictions to compare annotations with. jobs: where work is asked for, None without a
-    queue; caches: by name, for /metrics.
+    queue; caches: by name, for /metrics. ahead: prepares the photos that come next.
     """
     problems, metrics, started = Problems(), Metrics(), time.monotonic()
     outbox = Outbox(jobs or NoJobs(), problems)
@@ -110,15 +114,16 @@ def web_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        current_default_thread_limiter().total_tokens = settings.concurrency
         outbox.start()
         yield
         outbox.stop()
         submissions.close()
+        if ahead is not None:
+            ahead.close()
 
     # FastAPI's own pages load scripts from elsewhere
     app = FastAPI(title="SqueezeSAM for Label Studio", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(routes(annotator, settings, problems, metrics, submissions, outbox, status))
+    app.include_router(routes(annotator, settings, problems, metrics, submissions, outbox, status, ahead))
 
     @app.exception_handler(SqueezeSAMError)
     async def known(request: Request, error: SqueezeSAMError) -> AsciiJSONResponse:

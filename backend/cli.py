@@ -154,6 +154,10 @@ def bench(
     ] = "core",
     weights: Annotated[Path | None, typer.Option(help="Folder of the versions; default those that ship.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each step.")] = 30,
+    clicks: Annotated[int, typer.Option(min=1, help="Clicks of the soak (http); 10000 show a leak.")] = 300,
+    cores: Annotated[int, typer.Option(min=1, help="Cores that the server gets (http).")] = 2,
+    plot: Annotated[Path | None, typer.Option(help="Where the soak's memory is drawn, an SVG file (http).")] = None,
+    only: Annotated[str, typer.Option(help="Rows to measure, separated by commas; default all (http).")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """What a click costs on this machine, and how fast training is (docs/export.md)."""
@@ -165,14 +169,17 @@ def bench(
     from squeezesam_core.benchmark import report
     from squeezesam_core.registry import default_weights
 
-    result = report(suite, list(_rows(suite, weights or default_weights(), repeats)))
+    folder = weights or default_weights()
+    rows = _rows(suite, folder, repeats) if suite != "http" else _http_rows(folder, repeats, clicks, cores, plot, only)
+    result = report(suite, list(rows))
     if as_json:
         typer.echo(json.dumps(result))
         return
     step = Column("step", min_width=max(len(row["name"]) for row in result["rows"]))
     table = Table(step, "p50 ms", "p95 ms", "ratio", "to", "images/s", "not measured because")
     for row in result["rows"]:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        figures = [value for name, value in row.items() if name != "memory_mib"]
+        table.add_row(*("" if value is None else str(value) for value in figures))
     console = Console()
     console.print(result["machine"]["cpu"])
     console.print(table)
@@ -181,16 +188,19 @@ def bench(
 def _rows(suite: str, weights: Path, repeats: int) -> "Iterable[Row]":
     from itertools import chain
 
-    from backend.benchmark import http
     from export.benchmark import clicks
     from squeezesam_core.benchmark import core
     from training.benchmark import training
 
-    if suite == "http":
-        return http(weights, repeats)
     if suite == "training":
         return training(("-m", "backend.cli"), repeats)
     return chain(core(weights, repeats), clicks(weights, repeats))
+
+
+def _http_rows(weights: Path, repeats: int, clicks: int, cores: int, plot: Path | None, only: str) -> "Iterable[Row]":
+    from backend.benchmarks.http import http
+
+    return http(weights, repeats, clicks, cores, plot, [name for name in only.split(",") if name])
 
 
 def main() -> None:

@@ -240,6 +240,12 @@ class Dialogues:
             self._keep(task, known)
             return known.dialogues[-1]
 
+    def shown(self, task: Hashable, asked: Asked) -> tuple[Region, ...]:
+        """The regions last replied with in the dialogue that a request belongs to; changes nothing."""
+        with self._lock:
+            linked = _linked(self._known.get(task, Known()), asked)
+            return () if linked is None else linked.answer
+
     def answered(self, task: Hashable, marks: tuple[Mark, ...], answer: tuple[Region, ...]) -> None:
         """Remember what was replied; nothing happens if the state is gone by now."""
         with self._lock:

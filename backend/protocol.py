@@ -5,8 +5,11 @@ They stay plain dictionaries: a task holds every mask of its photo as long lists
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
+
+from backend import bodies
 
 
 def _writable(text: str) -> str:
@@ -33,7 +36,7 @@ class Value(TypedDict, total=False):
     height: Finite
     rotation: Finite | None
     points: list[tuple[Finite, Finite]]
-    rle: list[int] | None
+    rle: Any  # backend.bodies.RLEText where it is what Label Studio sends
     brushlabels: Labels
     keypointlabels: Labels
     polygonlabels: Labels
@@ -96,6 +99,14 @@ class PredictRequest(BaseModel):
     tasks: list[Task] = Field(min_length=1)
     label_config: Text
     params: PredictParams = PredictParams()
+
+
+def predict_request(body: bytes) -> PredictRequest:
+    """Raises MalformedBodyError, RequestValidationError."""
+    try:
+        return PredictRequest.model_validate(bodies.parse(body))
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
 
 
 class SetupRequest(BaseModel):

@@ -8,6 +8,7 @@ was there before it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from backend.regions import region_id
 from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.fusion import PreparedImage
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying
+from squeezesam_core.geometry import Window
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying, obeying_runs
 from squeezesam_core.prompts import Box, Point, Prompt
+from squeezesam_core.runs import Runs
 from squeezesam_core.segmenter import segment
 from squeezesam_core.session import Session
 from squeezesam_core.shapes import Shape
@@ -74,7 +77,7 @@ def advance(
         marks, loose = (*loose, mark), ()
         label = mark.label or ""
         output = config.output(mark.label) or config.outputs[0]
-        empty = Shape.of(np.zeros(look.prepared.frame.image[::-1], bool))
+        empty = Shape.empty(look.prepared.frame.image)
         found = Region(region_id(task, output.name, label, mark.id), label, output.name, empty)
     else:
         current = next((one for one in before.objects if one.region.id == found.id), None)
@@ -114,17 +117,27 @@ def _segment(
     prompt.check(image)
     start: NDArray[np.float32] | None
     if base is not None:
-        shown = inside_box(base.mask(), prompt.box)
-        prompt = correction(prompt, shown)
-        start = shown.astype(np.float32)
+        start = _seen(base.runs if prompt.box is None else base.runs.inside(_pixels_of(prompt.box)), look)
+        prompt = correction(prompt, start > 0.5, image)
     else:
         start = first_previous(look.saliency, prompt, image)
     if previous is not None:
         start = inside_box(previous, _scaled(marks[-1].drawn, previous, image))
     segmentation = segment(look.session, look.prepared, prompt, start)
-    drawn = replace(region, shape=Shape.of(obeying(segmentation.mask, points, image)))
+    drawn = replace(region, shape=Shape(obeying_runs(segmentation.runs(), points)))
     previous = obeying(segmentation.probabilities(), points, image)
     return Correction(drawn, base, marks, previous, confidence(segmentation).score)
+
+
+def _seen(runs: Runs, look: Look) -> NDArray[np.float32]:
+    """A mask as the network sees it: (h, w) float32 in 0..1, at its resolution and no finer than the photo."""
+    frame = look.prepared.frame
+    return runs.coverage((min(frame.network[0], frame.image[0]), min(frame.network[1], frame.image[1])))
+
+
+def _pixels_of(box: Box) -> Window:
+    """All pixels that a box touches."""
+    return Window(int(box.x0), int(box.y0), ceil(box.x1), ceil(box.y1))
 
 
 def _removes(mark: Mark) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.bodies import RLEText
 from backend.dialogues import Asked, Mark, Region
 from backend.labeling_config import BACKGROUND_LABEL, ConfigurationError, LabelingConfig
 from backend.stages import stage
@@ -72,8 +73,10 @@ def fingerprint(result: Result) -> str:
     """The same for regions that show the same: what a decoded region may be kept under."""
     value = result["value"]
     drawn = value.get("rle") or value.get("points")
-    described = (result["id"], result["from_name"], result["original_width"], result["original_height"], drawn)
-    return hashlib.sha256(repr((described, value.get(result["type"]))).encode()).hexdigest()
+    described = (result["id"], result["from_name"], result["original_width"], result["original_height"])
+    digest = hashlib.sha256(repr((described, value.get(result["type"]))).encode())
+    digest.update(drawn.compact() if isinstance(drawn, RLEText) else repr(drawn).replace(" ", "").encode())
+    return digest.hexdigest()
 
 
 def read_region(result: Result, config: LabelingConfig) -> Region:
@@ -87,10 +90,10 @@ def read_region(result: Result, config: LabelingConfig) -> Region:
         except (TypeError, ValueError) as error:
             cause = f"The polygon {result['id']} cannot be read ({error})."
             raise InvalidPromptError(cause, "Draw the region again, or take it out.") from error
-        mask = polygons.to_mask(percent_to_image(np.nan_to_num(points), size), size)
+        shape = Shape(polygons.to_runs(percent_to_image(np.nan_to_num(points), size), size))
     else:
-        mask = rle.decode(value["rle"], size)
-    return Region(str(result["id"]), str(labels[0]), output.name, Shape.of(mask))
+        shape = Shape(rle.read(value["rle"], size))
+    return Region(str(result["id"]), str(labels[0]), output.name, shape)
 
 
 def region_id(task: object, control: str, label: str, founder: str = "") -> str:
@@ -108,14 +111,14 @@ def write_region(region: Region, score: float, config: LabelingConfig) -> dict[s
 
     A polygon of a mask too small for three vertices is drawn around its pixels all the same.
     """
-    size, mask = region.shape.size, region.shape.mask()
+    size = region.shape.size
     output = next(output for output in config.outputs if output.name == region.control)
     value: dict[str, Any]
     if output.type == "polygonlabels":
-        points = image_to_percent(polygons.from_mask(mask), size)
+        points = image_to_percent(polygons.from_mask(region.shape.mask()), size)
         value = {"points": [[round(float(x), 4), round(float(y), 4)] for x, y in points], "closed": True}
     else:
-        value = {"format": "rle", "rle": rle.encode(mask)}
+        value = {"format": "rle", "rle": rle.write(region.shape.runs)}
     return {
         "id": region.id,
         "from_name": output.name,

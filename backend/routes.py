@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -10,12 +12,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from backend import events
+from backend.ahead import Ahead
 from backend.annotator import EMPTY, Annotator, Prediction
 from backend.labeling_config import LabelingConfig, check, parse
+from backend.latest import Latest
 from backend.metrics import CONTENT_TYPE, Metrics
 from backend.outbox import Outbox
 from backend.pages import status_page
-from backend.protocol import PredictRequest, SetupRequest
+from backend.protocol import SetupRequest, predict_request
 from backend.replies import NEVER_KEPT, AsciiJSONResponse
 from backend.settings import Settings
 from backend.status import Problems, Status
@@ -37,12 +41,16 @@ def routes(
     submissions: Submissions,
     outbox: Outbox,
     status: Callable[[], Status],
+    ahead: Ahead | None = None,
 ) -> APIRouter:
-    """The routes. Those that compute are plain functions, so they run on threads; the others answer at once.
+    """The routes. What computes runs on threads: what a person waits for on `settings.concurrency` of them, and
+    requests of several tasks on one more, so that a whole project never holds up a click; the others answer at once.
 
-    status: reads the status; it may ask the queue, so it too runs on a thread.
+    status: reads the status; it may ask the queue, so it too runs on a thread. ahead: prepares the next photos.
     """
     router = APIRouter()
+    awaited, batches = CapacityLimiter(settings.concurrency), CapacityLimiter(1)
+    latest = Latest()
     apart = CapacityLimiter(1)  # predictions that take all threads must not silence the status
     version = annotator.service.model_version
 
@@ -61,12 +69,12 @@ def routes(
         metrics.predicted("photo", time.perf_counter() - started)
         return prediction
 
-    def refined(task: Any, context: Sequence[Any], config: LabelingConfig) -> Prediction:
+    def refined(task: Any, context: Sequence[Any], config: LabelingConfig, overtaken: Callable[[], bool]) -> Response:
         started = time.perf_counter()
         submissions.clicks.prompted(task["id"], context)
-        prediction = annotator.refine(task, context, config)
+        prediction = annotator.refine(task, context, config, overtaken)
         metrics.predicted("click", time.perf_counter() - started)
-        return prediction
+        return reply([prediction])
 
     @router.get("/health")
     async def health() -> dict[str, str]:
@@ -84,15 +92,27 @@ def routes(
     async def versions() -> dict[str, list[str]]:
         return {"versions": [version]}
 
+    def pre_annotated(tasks: Sequence[Any], config: LabelingConfig) -> Response:
+        return reply([one_of_many(task, config) for task in tasks])
+
     @router.post("/predict")
-    def predict(request: PredictRequest) -> Response:
-        context = [] if request.params.context is None else request.params.context.result
-        _require_at_most(len(request.tasks), settings.max_tasks, "tasks", "SQUEEZESAM_MAX_TASKS")
+    async def predict(request: Request) -> Response:
+        asked = predict_request(await request.body())
+        context = [] if asked.params.context is None else asked.params.context.result
+        _require_at_most(len(asked.tasks), settings.max_tasks, "tasks", "SQUEEZESAM_MAX_TASKS")
         _require_at_most(len(context), settings.max_prompts, "clicks and boxes", "SQUEEZESAM_MAX_PROMPTS")
-        config = parse(request.label_config)
-        if request.params.context is not None:
-            return reply([refined(request.tasks[0], context, config)])
-        return reply([one_of_many(task, config) for task in request.tasks])
+        config, task = parse(asked.label_config), asked.tasks[0]
+        with nullcontext() if ahead is None else ahead.answering():
+            if asked.params.context is None:
+                limiter = awaited if len(asked.tasks) == 1 else batches
+                response = await to_thread.run_sync(pre_annotated, asked.tasks, config, limiter=limiter)
+            else:
+                with latest.arrived(task["id"], frozenset(str(result.get("id")) for result in context)) as turn:
+                    work = partial(refined, task, context, config, lambda: latest.overtaken(task["id"], turn))
+                    response = await to_thread.run_sync(work, limiter=awaited)
+        if ahead is not None and len(asked.tasks) == 1:
+            ahead.opened(task, config)
+        return response
 
     @router.post("/webhook")
     async def webhook(body: dict[str, Any]) -> Response:

@@ -43,14 +43,17 @@ class PreparedImage:
         return self.pixels.nbytes + self.detail.nbytes
 
 
-def prepare(image: NDArray[np.uint8], spec: NetworkInput) -> PreparedImage:
-    """Resize and normalise a photo: (H, W, 3) uint8 RGB, upright."""
-    frame = Frame.fit((image.shape[1], image.shape[0]), spec)
-    shrink = DETAIL_SIDE / max(frame.image)
+def prepare(image: NDArray[np.uint8], spec: NetworkInput, size: Size | None = None) -> PreparedImage:
+    """Resize and normalise a photo: (H, W, 3) uint8 RGB, upright.
+
+    size: (width, height) of the photo if `image` is a smaller copy of it, at best no smaller than DETAIL_SIDE.
+    """
+    frame = Frame.fit(size or (image.shape[1], image.shape[0]), spec)
+    shrink = DETAIL_SIDE / max(image.shape)
     detail = image
     if shrink < 1:
-        size = (max(1, round(frame.image[0] * shrink)), max(1, round(frame.image[1] * shrink)))
-        detail = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+        fitted = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
+        detail = np.asarray(cv2.resize(image, fitted, interpolation=cv2.INTER_AREA))
     return PreparedImage(frame, normalise(resize(detail, frame.network)), detail)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.fusion import DISC_RADIUS
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Size, Window
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
+from squeezesam_core.runs import Runs
 from squeezesam_core.saliency import section_clicks
 from squeezesam_core.shapes import Shape
 
@@ -78,24 +79,24 @@ def first_previous(saliency: NDArray[np.float32] | None, prompt: Prompt, image: 
     return saliency if prompt.positive or prompt.box is not None else None
 
 
-def correction(prompt: Prompt, mask: NDArray[np.bool_]) -> Prompt:
+def correction(prompt: Prompt, mask: NDArray[np.bool_], image: Size | None = None) -> Prompt:
     """The clicks that correct a mask on screen, after up to five that stand for that mask.
 
     A lone click means a new object to the network, which then keeps little of the previous mask. So the mask speaks by
     clicks as well: those of its largest part (saliency.section_clicks), without the ones near a background click.
-    mask: (H, W) bool at the photo's size, given to the network as the previous mask too. A prompt without clicks, and
-    an empty mask, change nothing.
+    mask: (h, w) bool of the whole photo, given to the network as the previous mask too; image: (width, height) of the
+    photo, None if the mask has its size. A prompt without clicks, and an empty mask, change nothing.
     """
-    height, width = mask.shape
-    scale = min(1.0, STAND_IN_SIDE / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    width, height = image or mask.shape[::-1]
+    scale = min(1.0, STAND_IN_SIDE / max(mask.shape))
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 127
     if not prompt.points or not small.any():
         return prompt
     _, parts, statistics, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     largest = parts == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
     stand_ins = [Point((x + 0.5) * width / size[0], (y + 0.5) * height / size[1]) for x, y in section_clicks(largest)]
-    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask))
+    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask) / mask.size * width * height)
     background = [point for point in prompt.points if not point.positive]
     kept = [p for p in stand_ins if all(hypot(p.x - b.x, p.y - b.y) > distance for b in background)]
     room = max(0, MAX_POINTS - len(prompt.points))
@@ -128,13 +129,32 @@ def obeying(shown: NDArray[Pixel], points: Sequence[Point], image: Size) -> NDAr
     pixels = [(min(int(p.x * scale_x), width - 1), min(int(p.y * scale_y), height - 1)) for p in points]
     if all((shown[y, x] >= 0.5) == point.positive for (x, y), point in zip(pixels, points, strict=True)):
         return shown
-    area = float(np.count_nonzero(shown >= 0.5))
-    radius = max(1, round(min(DISC_RADIUS * sqrt(width * height), OBEYED * sqrt(area))))
+    radius = _obeyed_radius((width, height), np.count_nonzero(shown >= 0.5))
     drawn = shown.astype(np.uint8 if shown.dtype == np.bool_ else np.float32)
     for (x, y), point in zip(pixels, points, strict=True):
         if (drawn[y, x] >= 0.5) != point.positive:
             cv2.circle(drawn, (x, y), radius, float(point.positive), cv2.FILLED)
     return drawn.astype(shown.dtype)
+
+
+def obeying_runs(shown: Runs, points: Sequence[Point]) -> Runs:
+    """As `obeying`, of a mask at the photo's size, without an array of that size."""
+    radius = _obeyed_radius(shown.size, shown.area)
+    for point in points:
+        x, y = min(int(point.x), shown.size[0] - 1), min(int(point.y), shown.size[1] - 1)
+        if shown.holds(x, y) != point.positive:
+            right, bottom = min(x + radius + 1, shown.size[0]), min(y + radius + 1, shown.size[1])
+            window = Window(max(x - radius, 0), max(y - radius, 0), right, bottom)
+            disc = np.zeros(window.size[::-1], np.uint8)
+            cv2.circle(disc, (x - window.x0, y - window.y0), radius, 1, cv2.FILLED)
+            drawn = Runs.within(disc > 0, window, shown.size)
+            shown = shown.union(drawn) if point.positive else shown.without(drawn)
+    return shown
+
+
+def _obeyed_radius(size: Size, area: int) -> int:
+    """Pixels of the disc at a click that the network did not follow, in a mask of `size` (width, height) and area."""
+    return max(1, round(min(DISC_RADIUS * sqrt(size[0] * size[1]), OBEYED * sqrt(area))))
 
 
 def _box_iou(box: Box, shape: Shape) -> float:

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.geometry import Points, Size
+from squeezesam_core.geometry import Points, Size, Window
+from squeezesam_core.runs import Runs
 
 SPECK = 0.02
 """A part of the mask smaller than this share of its largest part is a speck, unless it holds a click."""
@@ -16,7 +17,7 @@ FAINT = 0.5
 
 def upsample(logits: NDArray[np.float32], size: Size) -> NDArray[np.bool_]:
     """Network logits (h, w) of the whole photo -> mask (H, W) at `size` (width, height): bilinear, then > 0."""
-    return np.asarray(cv2.resize(logits, size, interpolation=cv2.INTER_LINEAR) > 0)
+    return Runs.of_logits(logits, Window(0, 0, *size), size).mask()
 
 
 def clean(logits: NDArray[np.float32], points: Points, labels: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from squeezesam_core import masks
 from squeezesam_core.geometry import Points, Size
+from squeezesam_core.runs import Runs
 
 KEPT_IOU = 0.97
 """The polygon with the fewest vertices that keeps at least this IoU with the mask is chosen."""
@@ -60,10 +61,13 @@ def to_mask(points: Points, size: Size) -> NDArray[np.bool_]:
 
     A pixel belongs to it if its centre is inside, by the even-odd rule.
     """
+    return to_runs(points, size).mask()
+
+
+def to_runs(points: Points, size: Size) -> Runs:
+    """As `to_mask`, without an array of the photo's size."""
     width, height = size
-    flips = np.zeros((height, width + 1), np.uint8)
-    if len(points) < 3:
-        return flips[:, :width].astype(bool)
+    points = points if len(points) >= 3 else points[:0]
     # Even-odd scan conversion: in each row whose centre line it crosses, an edge flips the pixels right of it. The
     # fills of OpenCV and pycocotools draw the outline too, which fattens an object by half a pixel all around.
     starts = points.astype(np.float64)
@@ -75,8 +79,9 @@ def to_mask(points: Points, size: Size) -> NDArray[np.bool_]:
     rows = np.arange(len(edge)) - np.repeat(np.cumsum(crossed) - crossed, crossed) + first[edge]
     (x0, y0), (x1, y1) = starts[edge].T, ends[edge].T
     columns = np.ceil(x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0) - 0.5).astype(int)
-    np.bitwise_xor.at(flips, (rows, np.clip(columns, 0, width)), 1)
-    return np.bitwise_xor.accumulate(flips[:, :width], axis=1).astype(bool)
+    flips = np.sort(rows * (width + 1) + np.clip(columns, 0, width))  # an even number in each row
+    places = flips // (width + 1) * width + flips % (width + 1)
+    return Runs.of_stretches(size, places[::2], places[1::2])
 
 
 def _contours(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:

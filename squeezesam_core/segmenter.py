@@ -10,6 +10,7 @@ from squeezesam_core import masks, zoom
 from squeezesam_core.fusion import PreparedImage, fuse, prepare
 from squeezesam_core.geometry import Size, Window
 from squeezesam_core.prompts import Prompt
+from squeezesam_core.runs import Runs
 from squeezesam_core.session import DetectorSession, Session
 
 SINGLE = 0
@@ -35,9 +36,11 @@ class Segmentation:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """(H, W) bool at the photo's size; computed anew at each call."""
-        mask = np.zeros((self.image[1], self.image[0]), np.bool_)
-        mask[self.window.slices()] = masks.upsample(self.logits, self.window.size)
-        return mask
+        return self.runs().mask()
+
+    def runs(self) -> Runs:
+        """The mask at the photo's size, without an array of that size."""
+        return Runs.of_logits(self.logits, self.window, self.image)
 
     def probabilities(self) -> NDArray[np.float32]:
         """(h, w) float32 in 0..1 of the whole photo, as fine as the logits: what the next call takes as `previous`."""

@@ -1,16 +1,15 @@
-"""A mask packed small: for states that keep many, and for asking which of them a click means."""
+"""A mask kept small: for states that keep many, and for asking which of them a click means."""
 
 import hashlib
-import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from math import hypot
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import masks
 from squeezesam_core.geometry import Size
+from squeezesam_core.runs import Runs
 
 THUMBNAIL_SIDE = 256
 """Distances are measured at this longer side, so they cost the same for every photo."""
@@ -18,44 +17,56 @@ THUMBNAIL_SIDE = 256
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A mask of a photo.
+    """A mask of a photo. What is asked of it is computed when it is asked, the small values once."""
 
-    size: (width, height) of the photo; packed: the mask's bits, compressed; box: x, y, width, height in pixels of the
-    smallest box around it; area: its pixels; thumbnail: (h, w) uint8, 1 where the mask is.
-    """
-
-    size: Size
-    packed: bytes
-    box: tuple[int, int, int, int]
-    area: int
-    thumbnail: NDArray[np.uint8]
+    runs: Runs
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> "Shape":
         """mask: (H, W) bool."""
-        height, width = mask.shape
-        scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        step = max(1, max(width, height) // (4 * THUMBNAIL_SIDE))  # of a large photo every few pixels will do
-        covered = cv2.resize(mask[::step, ::step].view(np.uint8) * 255, small, interpolation=cv2.INTER_AREA) > 0
-        packed = zlib.compress(np.packbits(mask).tobytes(), 1)
-        area = int(np.count_nonzero(mask))
-        return cls((width, height), packed, masks.bounding_box(mask), area, covered.astype(np.uint8))
+        return cls(Runs.of(mask))
+
+    @classmethod
+    def empty(cls, size: Size) -> "Shape":
+        """size: (width, height) of the photo."""
+        return cls(Runs(size, np.zeros(0, np.int32), np.zeros(0, np.int32)))
+
+    @property
+    def size(self) -> Size:
+        """(width, height) of the photo."""
+        return self.runs.size
+
+    @property
+    def area(self) -> int:
+        """Its pixels."""
+        return self.runs.area
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width, height in pixels of the smallest box around it."""
+        return self.runs.box
 
     @property
     def nbytes(self) -> int:
-        return len(self.packed) + self.thumbnail.nbytes
+        """Memory it holds."""
+        return self.runs.nbytes
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """The same for equal masks."""
-        return hashlib.sha256(self.packed).digest()
+        return hashlib.sha256(repr(self.size).encode() + self.runs.starts.tobytes() + self.runs.ends.tobytes()).digest()
+
+    @property
+    def thumbnail(self) -> NDArray[np.bool_]:
+        """(h, w) bool: set where any pixel of the mask is. Not kept: it is larger than the mask, and quickly made."""
+        width, height = self.size
+        scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
+        # what rounding leaves of a sum that should be 0 is far below the share of one pixel
+        return self.runs.coverage((max(1, round(width * scale)), max(1, round(height * scale)))) > 1e-7
 
     def mask(self) -> NDArray[np.bool_]:
         """(H, W) bool."""
-        width, height = self.size
-        bits = np.unpackbits(np.frombuffer(zlib.decompress(self.packed), np.uint8), count=width * height)
-        return bits.reshape(height, width).view(bool)
+        return self.runs.mask()
 
     def distance(self, x: float, y: float, within: float) -> float:
         """Pixels from a place in the photo (image frame) to the mask; 0 inside.
@@ -66,11 +77,12 @@ class Shape:
         away = hypot(max(left - x, 0.0, x - left - width), max(top - y, 0.0, y - top - height))
         if self.area == 0 or away > within:
             return float("inf")
-        rows, columns = self.thumbnail.shape
+        thumbnail = self.thumbnail
+        rows, columns = thumbnail.shape
         scale_x, scale_y = columns / self.size[0], rows / self.size[1]
         column, row = min(int(x * scale_x), columns - 1), min(int(y * scale_y), rows - 1)
-        if self.thumbnail[row, column]:
+        if thumbnail[row, column]:
             return 0.0
-        ys, xs = np.nonzero(self.thumbnail)
+        ys, xs = np.nonzero(thumbnail)
         nearest = float(np.hypot((xs - column) / scale_x, (ys - row) / scale_y).min())
         return nearest if nearest <= within else float("inf")

@@ -5,6 +5,7 @@ import pytest
 
 from backend.annotator import Annotator, Service
 from backend.cache import ByteCache
+from backend.images import Photo
 from squeezesam_core.geometry import NetworkInput
 
 
@@ -58,7 +59,7 @@ def photos():
 def annotator(service, photos):
     def load(url):
         width, height = photos[url]
-        return np.zeros((height, width, 3), np.uint8)
+        return Photo.of(np.zeros((height, width, 3), np.uint8))
 
     return Annotator(service, load, ByteCache(2**24))
 

@@ -5,6 +5,7 @@ import pytest
 
 from backend.annotator import Annotator
 from backend.cache import ByteCache
+from backend.images import Photo
 from backend.labeling_config import parse
 from backend.regions import read_region
 from squeezesam_core.errors import InvalidPromptError
@@ -49,7 +50,7 @@ def predicted(annotator):
 
 def fresh(service):
     """The backend after a restart."""
-    return Annotator(service, lambda url: np.zeros((HEIGHT, WIDTH, 3), np.uint8), ByteCache(2**24))
+    return Annotator(service, lambda url: Photo.of(np.zeros((HEIGHT, WIDTH, 3), np.uint8)), ByteCache(2**24))
 
 
 def at(prediction, x, y):

@@ -15,6 +15,7 @@ from backend.annotator import Annotator
 from backend.app import web_app
 from backend.auth import basic_authorization
 from backend.cache import ByteCache
+from backend.images import Photo
 from backend.settings import Settings
 
 CONFIG = """<View><Image name="image" value="$image"/>
@@ -276,7 +277,7 @@ def test_status_answers_while_predictions_take_all_threads(service):
 
     def slow(url):
         release.wait(10)
-        return np.zeros((60, 80, 3), np.uint8)
+        return Photo.of(np.zeros((60, 80, 3), np.uint8))
 
     app = web_app(Settings(concurrency=1), Annotator(service, slow, ByteCache(2**24)))
     with TestClient(app) as client, ThreadPoolExecutor(1) as pool:
@@ -304,7 +305,7 @@ def test_predictions_at_once_are_bounded_and_health_answers_meanwhile(service):
         release.wait(10)
         with lock:
             busy -= 1
-        return np.zeros((60, 80, 3), np.uint8)
+        return Photo.of(np.zeros((60, 80, 3), np.uint8))
 
     app = web_app(Settings(concurrency=2), Annotator(service, slow, ByteCache(2**24)))
     with TestClient(app) as client, ThreadPoolExecutor(5) as pool:
@@ -324,10 +325,11 @@ import backend.cli
 from backend.annotator import Annotator, Service
 from backend.app import web_app
 from backend.cache import ByteCache
+from backend.images import Photo
 from backend.settings import Settings
 fakes = runpy.run_path(sys.argv[1])
 service = Service(fakes["DrawingSegmenter"](), fakes["CentreDetector"](), "v", "int8", "int8")
-annotator = Annotator(service, lambda url: np.zeros((60, 80, 3), np.uint8), ByteCache(2**20))
+annotator = Annotator(service, lambda url: Photo.of(np.zeros((60, 80, 3), np.uint8)), ByteCache(2**20))
 body = {"tasks": [{"id": 1, "data": {"image": "a"}}], "label_config": sys.argv[2]}
 reply = TestClient(web_app(Settings(), annotator)).post("/predict", json=body)
 assert reply.json()["results"][0]["result"], reply.text

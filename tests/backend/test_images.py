@@ -17,6 +17,7 @@ from backend.addresses import AddressPolicy, ImageFetchError
 from backend.images import FETCH_SECONDS, FORMATS, ImageLimits, ImageSource, decode
 from backend.label_studio import LabelStudio, LabelStudioError
 from squeezesam_core.errors import InvalidImageError, SqueezeSAMError
+from squeezesam_core.fusion import DETAIL_SIDE
 
 LIMITS = ImageLimits(file_bytes=200_000, pixels=100_000)
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -93,7 +94,7 @@ def test_personal_token_is_exchanged_and_kept_until_shortly_before_it_expires():
 )
 def test_only_label_studio_itself_gets_the_key(url, asked, key):
     web = Web({asked.partition("?")[0]: image_page()})
-    assert source(web).load(url).shape == (30, 40, 3)
+    assert source(web).load(url).pixels.shape == (30, 40, 3)
     assert web.asked == [(asked, key)]
 
 
@@ -151,7 +152,7 @@ def test_local_files_stay_under_their_root(tmp_path, name, found):
         path.write_bytes(photo())
     images = source(Web({}), root=root)
     if found:
-        assert images.load(f"{HOST}/data/local-files/?d={name}").shape == (30, 40, 3)
+        assert images.load(f"{HOST}/data/local-files/?d={name}").pixels.shape == (30, 40, 3)
     else:
         with pytest.raises(ImageFetchError, match="local file"):
             images.load(f"{HOST}/data/local-files/?d={name}")
@@ -205,13 +206,21 @@ def test_no_message_shows_the_key_or_a_signature(caplog):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_size_is_the_one_the_page_shows(orientation):
-    height, width = decode(photo(40, 30, "JPEG", orientation), "a", LIMITS).shape[:2]
+    height, width = decode(photo(40, 30, "JPEG", orientation), "a", LIMITS).pixels.shape[:2]
     assert (width, height) == ((30, 40) if orientation > 4 else (40, 30))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_decoded_smaller_and_keeps_its_size(orientation):
+    image = decode(photo(4001, 3001, "JPEG", orientation), "a", ImageLimits(10**7, 10**8))
+    assert image.size == ((3001, 4001) if orientation > 4 else (4001, 3001))
+    assert DETAIL_SIDE <= max(image.pixels.shape) < 4001
+    assert (image.pixels.shape[0] > image.pixels.shape[1]) == (orientation > 4)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1", "I;16"])
 def test_every_mode_becomes_rgb(mode):
-    image = decode(photo(mode=mode), "a", LIMITS)
+    image = decode(photo(mode=mode), "a", LIMITS).pixels
     assert image.shape == (30, 40, 3)
     assert image.dtype == np.uint8
 
@@ -219,7 +228,7 @@ def test_every_mode_becomes_rgb(mode):
 def test_sixteen_bits_are_scaled_not_clipped():
     buffer = io.BytesIO()
     Image.fromarray(np.full((4, 4), 0x8000, np.uint16)).save(buffer, "PNG")
-    assert (decode(buffer.getvalue(), "a", LIMITS) == 0x80).all()
+    assert (decode(buffer.getvalue(), "a", LIMITS).pixels == 0x80).all()
 
 
 @pytest.mark.parametrize(
@@ -336,7 +345,7 @@ def test_a_bomb_is_refused_by_its_header(size):
 
 
 def test_of_an_animation_the_first_frame_is_decoded():
-    assert (decode(animation(), "a", LIMITS)[..., 0] == 0).all()
+    assert (decode(animation(), "a", LIMITS).pixels[..., 0] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -358,10 +367,10 @@ def test_a_damaged_file_is_no_image_or_one_within_the_limits(format, data):
     for position, value in data.draw(st.lists(st.tuples(st.integers(0, len(file) - 1), st.integers(0, 255)))):
         file[position] = value
     with contextlib.suppress(InvalidImageError):
-        height, width, _ = decode(bytes(file), "a", LIMITS).shape
+        height, width, _ = decode(bytes(file), "a", LIMITS).pixels.shape
         assert height * width <= LIMITS.pixels
 
 
 def test_every_format_named_in_the_remedy_is_read():
     for format in FORMATS:
-        assert decode(photo(format=format), "a", LIMITS).shape == (30, 40, 3), format
+        assert decode(photo(format=format), "a", LIMITS).pixels.shape == (30, 40, 3), format

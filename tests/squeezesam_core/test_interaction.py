@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying
+from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying, obeying_runs
 from squeezesam_core.prompts import MAX_POINTS, Box, Point, Prompt
+from squeezesam_core.runs import Runs
 from squeezesam_core.shapes import Shape
 
 IMAGE = (200, 100)
@@ -199,6 +200,7 @@ def test_every_click_has_effect(points, holds, lacks, dtype):
     assert all(drawn[y, x] for x, y in holds)
     assert not any(drawn[y, x] for x, y in lacks)
     np.testing.assert_array_equal(shown, HALF)
+    np.testing.assert_array_equal(obeying_runs(Runs.of(HALF), points).mask(), drawn > 0.5)
 
 
 def test_a_click_on_a_map_of_another_size():
