@@ -364,5 +364,5 @@ def test_recipes_share_a_corpus_and_add_to_it(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(recipe + '[[source]]\ndirectory = "b"\n')
     assert [source["directory"] for source in read_recipe(tmp_path / "recipe.toml").source] == ["a", "b"]
     (tmp_path / "shared.toml").unlink()
-    with pytest.raises(InvalidDatasetError, match="shared.toml"):
+    with pytest.raises(InvalidDatasetError, match=r"shared\.toml"):
         read_recipe(tmp_path / "recipe.toml")
