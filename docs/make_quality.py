@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from quality_page import COMPARED, DETECTOR, SETS, Result, page, table
+from quality_page import COMPARED, DETECTOR, PAPERS, SETS, Result, page, table
 
 from squeezesam_core.registry import default_weights, load_manifest
 
@@ -47,7 +47,9 @@ class Cache:
         """What is run, DATA being the folder of the test sets."""
         protocol, *flags = protocol.split(" ", 1)
         parts = [f"squeezesam evaluate --data DATA/{name} --protocol {protocol}", *flags]
-        if precision != "int8":
+        if precision == "paper":
+            parts.append("--checkpoint PAPER")
+        elif precision != "int8":
             parts.append(f"--precision {precision}")
         if self._options.limit is not None:
             parts.append(f"--limit {self._options.limit}")
@@ -68,7 +70,7 @@ class Cache:
             return
         command = self.command(name, protocol, precision)
         sys.stderr.write(f"{command}\n")
-        places = {"DATA": self._options.data, "WEIGHTS": self._options.weights}
+        places = {"DATA": self._options.data, "WEIGHTS": self._options.weights, "PAPER": self._options.paper}
         arguments = [self._placed(part, places) for part in command.split()[1:]]
         done = subprocess.run(
             [sys.executable, "-m", "backend.cli", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False
@@ -84,7 +86,7 @@ class Cache:
     @staticmethod
     def _placed(part: str, places: dict[str, Path | None]) -> str:
         head, slash, rest = part.partition("/")
-        return f"{places[head]}/{rest}" if slash and head in places else part
+        return str(places[head] if not slash else f"{places[head]}/{rest}") if head in places else part
 
     def _key(self, name: str, protocol: str, precision: str) -> str:
         needed = ("saliency",) if protocol in DETECTOR_ONLY else ("saliency", "squeezesam")
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many photos of each set, the first by name")
     parser.add_argument("--weights", type=Path, help="a folder with squeezesam/ and saliency/; default those that ship")
     parser.add_argument("--cache", type=Path, default=PAGE.parents[1] / ".cache" / "quality.json")
+    parser.add_argument("--paper", type=Path, help="a checkpoint of the paper's preset, for a table of its own")
     parser.add_argument("--detector-only", action="store_true", help="a table of the detector on standard output")
     options = parser.parse_args()
     results, names = Cache(options), options.sets.split(",")
@@ -109,16 +112,18 @@ def main() -> None:
         sys.stdout.write("\n".join(table(names, DETECTOR[:4], results.get)) + "\n")
         return
     for name in names:
-        for protocol, precision in runs(name):
+        for protocol, precision in runs(name, options.paper is not None):
             results.run(name, protocol, precision)
         PAGE.write_text(page(results, options.limit), encoding="utf-8")
 
 
-def runs(name: str) -> Iterator[tuple[str, str]]:
-    """The protocols of a set with their precisions."""
+def runs(name: str, paper: bool) -> Iterator[tuple[str, str]]:
+    """The protocols of a set with their precisions; "paper": the paper's preset in fp32."""
     yield from ((protocol, "int8") for protocol in EVERYWHERE)
     yield from ((protocol, "int8") for protocol, sets in SOMEWHERE.items() if name in sets)
     yield from ((protocol, "fp32") for protocol in COMPARED)
+    if paper:
+        yield from ((protocol, "paper") for protocol in PAPERS)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 SETS = ("ecssd", "pets", "ccp", "coco_single_person", "coco_instances", "grabcut", "berkeley")
 COMPARED = ("error-clicks", "random-clicks", "box", "saliency", "detector")
 """The protocols that are run in fp32 as well."""
+PAPERS = ("error-clicks", "random-clicks", "box")
+"""The protocols that the paper's preset is asked."""
 
 Result = dict[str, Any]
 """What `squeezesam evaluate --json` printed; empty if it was not run yet."""
@@ -154,8 +156,8 @@ def page(results: Results, limit: int | None) -> str:
         "",
         "## Mending a mask",
         "",
-        "From the no-click mask, and from a flawed copy of the true one; the newest click alone goes with the mask on",
-        "screen. «ready»: objects whose no-click mask reaches 90 % IoU.",
+        "From the no-click mask, and from a flawed copy of the true one; clicks add up, as in the service until the",
+        "suggestion is accepted. «ready»: objects whose no-click mask reaches 90 % IoU.",
         "",
         *section(MENDING, results),
         "",
@@ -176,6 +178,18 @@ def page(results: Results, limit: int | None) -> str:
             "figures: the commands above with `--precision fp32`.",
             "",
             *table(SETS, CLICKS, results.get, lambda name, protocol: results.get(name, protocol, "fp32")),
+        ]
+    if any(results.get(name, "box", "paper") for name in SETS):
+        lines += [
+            "",
+            "## The paper's preset",
+            "",
+            "The paper's own layout with its five channels, trained from scratch by `training/recipes/paper.toml` for about",
+            "an hour of a shared core, in torch, the step in its name. The commands above with `--checkpoint RUN/last.pt`.",
+            "",
+            f"Model: `{next(found['model'] for name in SETS if (found := results.get(name, 'box', 'paper')))}`.",
+            "",
+            *table(SETS, CLICKS[:6], lambda name, protocol: results.get(name, protocol, "paper")),
         ]
     return "\n".join(lines) + "\n"
 
