@@ -98,6 +98,8 @@ def choose(iou: NDArray[np.float32], prompt: Prompt, has_previous: bool) -> int:
 
 
 def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, as the network gives it (no min-max
-    stretch: an empty scene stays dark)."""
-    return session.run(prepare(image, session.spec).pixels)
+    """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, the mean of the network's maps of the
+    photo and of its mirror image, as they are (no min-max stretch: an empty scene stays dark)."""
+    pixels = prepare(image, session.spec).pixels
+    mirrored = session.run(np.ascontiguousarray(pixels[:, :, ::-1]))[:, ::-1]
+    return np.asarray((session.run(pixels) + mirrored) / 2, np.float32)

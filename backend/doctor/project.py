@@ -7,7 +7,7 @@ import httpx
 
 from backend.auth import basic_authorization
 from backend.doctor.finding import Finding, doubtful, failed, ok, wrong
-from backend.images import LABEL_STUDIO_PATHS, LOOPBACK_NAMES
+from backend.images import LABEL_STUDIO_PATHS, LOOPBACK_NAMES, Photo
 from backend.label_studio import LabelStudio, LabelStudioError
 from backend.labeling_config import LabelingConfig, check, parse
 from squeezesam_core.errors import SqueezeSAMError
@@ -106,7 +106,7 @@ def webhook(
 
 
 def images(
-    tasks: Sequence[Mapping[str, Any]], label_config: str, load: Callable[[str], Any], label_studio: LabelStudio
+    tasks: Sequence[Mapping[str, Any]], label_config: str, load: Callable[[str], Photo], label_studio: LabelStudio
 ) -> list[Finding]:
     """The first few tasks have an image that this process can fetch and decode. load: as ImageSource.load."""
     try:
@@ -119,7 +119,7 @@ def images(
 
 
 def _image(
-    task: Mapping[str, Any], config: LabelingConfig, load: Callable[[str], Any], label_studio: LabelStudio
+    task: Mapping[str, Any], config: LabelingConfig, load: Callable[[str], Photo], label_studio: LabelStudio
 ) -> Finding:
     name = f"image of task {task['id']}"
     url = task["data"].get(config.data_key)
@@ -127,7 +127,7 @@ def _image(
         cause = f'The task has no image address in its field "{config.data_key}".'
         return wrong(name, cause, "Import tasks with that field, or name another in the Image control.")
     try:
-        height, width = load(url).shape[:2]
+        width, height = load(url).size
     except SqueezeSAMError as error:
         confused = _confused_host(url, label_studio)
         return failed(name, error) if confused is None else wrong(name, f"{confused} {error.cause}", HOST_REMEDY)

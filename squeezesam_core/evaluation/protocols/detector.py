@@ -16,11 +16,10 @@ from squeezesam_core.samples import Mask
 
 
 def map_mask(scene: Scene) -> NDArray[np.bool_]:
-    """The map under Otsu's threshold at the photo's size (H, W); empty if it shows no salient object."""
-    salient = otsu(scene.detected[0])
-    if salient is None:
-        return np.zeros(scene.image.shape[:2], bool)
-    return np.asarray(cv2.resize(salient.astype(np.float32), scene.size, interpolation=cv2.INTER_LINEAR) > 0.5)
+    """The map, enlarged to the photo (H, W), under Otsu's threshold, as maps are published and compared; empty if it
+    shows no salient object."""
+    salient = otsu(np.asarray(cv2.resize(scene.detected[0], scene.size, interpolation=cv2.INTER_LINEAR)))
+    return np.zeros(scene.image.shape[:2], bool) if salient is None else salient
 
 
 def _ask(scene: Scene, _truth: Mask, _plan: Plan, _rng: np.random.Generator) -> Iterator[Reply]:
