@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,11 @@ ACCESS = "access-1"
 
 
 class Project:
-    """Tasks and predictions of project 1, and how often each route was called."""
+    """Tasks and predictions of project 1, and how often each route was called.
+
+    most: with so many predictions stored, whoever sends another one waits for the answer until `release`. held: how
+    many wait.
+    """
 
     def __init__(self) -> None:
         self.tasks: dict[int, dict[str, Any]] = {}
@@ -32,9 +37,9 @@ class Project:
         self.refused: list[str] = []
         self.url = ""
         self.keeps_results = True
-        self.pause = threading.Event()
-        self.pause.set()
-        self.lock = threading.Lock()
+        self.most = math.inf
+        self.held = 0
+        self.gate = threading.Condition()
 
     def add_tasks(self, count: int, image: str = "/data/upload/photo.png") -> list[int]:
         numbers = [len(self.tasks) + 1 + offset for offset in range(count)]
@@ -64,8 +69,24 @@ class Project:
         ]
         return {"tasks": tasks, "total": len(found)}
 
+    def release(self) -> None:
+        """Store what is held, and hold nothing any more."""
+        with self.gate:
+            self.most = math.inf
+            self.gate.notify_all()
+            self.gate.wait_for(lambda: self.held == 0)
+
+    def _receive(self, prediction: dict[str, Any]) -> int:
+        with self.gate:
+            if len(self.predictions) >= self.most:
+                self.held += 1
+                self.gate.wait_for(lambda: len(self.predictions) < self.most)
+                self.held -= 1
+                self.gate.notify_all()
+            return self._store(prediction)
+
     def _store(self, prediction: dict[str, Any]) -> int:
-        with self.lock:
+        with self.gate:
             number = max(self.predictions, default=0) + 1
             self.predictions[number] = {"id": number, **prediction, "result": prediction["result"] * self.keeps_results}
         return number
@@ -80,8 +101,7 @@ class Project:
             case "GET", ["api", "predictions"]:
                 return 200, [p for p in self.predictions.values() if p["task"] == int(query["task"][0])]
             case "POST", ["api", "predictions"]:
-                self.pause.wait(60)
-                return 201, {"id": self._store(body)}
+                return 201, {"id": self._receive(body)}
             case "DELETE", ["api", "predictions", number]:
                 del self.predictions[int(number)]
                 return 204, None
@@ -128,7 +148,7 @@ def label_studio_server() -> Iterator[Project]:
     try:
         yield project
     finally:
-        project.pause.set()
+        project.release()
         server.shutdown()
         server.server_close()
 

@@ -38,6 +38,7 @@ def server(service):
     app = web_app(Settings(concurrency=4), Annotator(service, load, ByteCache(400_000)))
     with closing(socket.socket()) as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # at once: who comes before the server does waits for it
         running = uvicorn.Server(uvicorn.Config(app, log_config=None))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()

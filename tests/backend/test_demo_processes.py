@@ -86,5 +86,5 @@ def _runs(pid: int) -> bool:
     """False too for a zombie, which nobody has waited for yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second if it goes between open and read
         return False

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from rq import Queue
+from rq import Queue, Worker
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
@@ -207,20 +207,23 @@ def horse(worker: Child) -> int | None:
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second if it goes between open and read
         return True
 
 
 @pytest.fixture
-def in_the_middle(project: Project, jobs: RedisJobs, process) -> Child:
-    """A worker whose job has written some predictions and is held at the next one."""
-    process("scheduler")
-    worker = process("worker")
+def scheduler(process) -> Child:
+    return process("scheduler")
+
+
+@pytest.fixture
+def in_the_middle(project: Project, jobs: RedisJobs, process, scheduler: Child) -> Child:
+    """A worker whose job has written two predictions and waits for the answer to the next one, until its release."""
+    project.most = 2
     project.add_tasks(12)
     jobs.request(1)
-    until(lambda: len(project.predictions) >= 2)
-    project.pause.clear()
-    time.sleep(0.3)
+    worker = process("worker")
+    until(lambda: project.held)
     assert state(jobs) == "running"
     return worker
 
@@ -230,12 +233,16 @@ def all_done(project: Project) -> bool:
 
 
 @pytest.mark.slow
-def test_a_killed_job_goes_on(in_the_middle: Child, project: Project, jobs: RedisJobs) -> None:
+def test_a_killed_job_goes_on(
+    in_the_middle: Child, scheduler: Child, project: Project, jobs: RedisJobs, process
+) -> None:
     pid = horse(in_the_middle)
     assert pid is not None
+    scheduler.stop()  # so that it does not go on before it was looked at
     os.kill(pid, signal.SIGKILL)
     until(lambda: state(jobs) == "queued")
-    project.pause.set()
+    project.release()
+    process("scheduler")
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
 
@@ -248,10 +255,8 @@ def test_a_killed_worker_takes_its_job_along_and_the_next_one_goes_on(
     assert pid is not None
     in_the_middle.process.kill()
     until(lambda: gone(pid))
-    project.pause.set()
-    time.sleep(0.5)
-    before = len(project.predictions)
-    assert before < 12
+    project.release()
+    assert len(project.predictions) < 12
     process("worker")
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
@@ -262,8 +267,9 @@ def test_a_worker_that_is_told_to_end_does_so_and_the_next_one_goes_on(
     in_the_middle: Child, project: Project, jobs: RedisJobs, process
 ) -> None:
     in_the_middle.process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
-    project.pause.set()
+    [worker] = Worker.all(jobs.connection)
+    until(lambda: worker.shutdown_requested_date)  # it has told its job by then
+    project.release()
     assert in_the_middle.process.wait(60) == 0
     assert len(project.predictions) < 12, "it did not finish the whole project first"
     assert state(jobs) == "queued"
@@ -274,18 +280,17 @@ def test_a_worker_that_is_told_to_end_does_so_and_the_next_one_goes_on(
 
 @pytest.mark.slow
 def test_a_cancelled_job_stays_so_until_work_is_asked_for(
-    in_the_middle: Child, project: Project, jobs: RedisJobs
+    in_the_middle: Child, scheduler: Child, project: Project, jobs: RedisJobs, queue: Queue, process
 ) -> None:
-    pid = horse(in_the_middle)
-    assert pid is not None
+    scheduler.stop()  # so that what it would start is still there to be seen
     jobs.cancel("preannotate-1")
-    until(lambda: gone(pid))
-    project.pause.set()
-    time.sleep(1)
+    until(lambda: queue.fetch_job("preannotate-1").get_status() == JobStatus.STOPPED)
+    project.release()
     jobs.reconcile()
-    time.sleep(3)
+    assert (queue.get_job_ids(), queue.scheduled_job_registry.get_job_ids()) == ([], [])
     assert state(jobs) == "cancelled"
     assert len(project.predictions) < 12
+    process("scheduler")
     jobs.request(1)
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
