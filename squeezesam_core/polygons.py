@@ -88,14 +88,16 @@ def _contours(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """The outlines of the parts and holes worth keeping, largest first: (N, 2) along the edges of pixels.
 
     OpenCV follows the centres of an object's outermost pixels. Grown by one pixel to the right and below, those centres
-    have the coordinates of the edges: for parts and holes alike.
+    have the coordinates of the edges: for parts and holes alike. Of a mask of twice the size: as it is, gaps of one
+    pixel would be closed, and the corners that OpenCV cuts would take in pixels, a large share of a tiny mask.
     """
-    grown = cv2.dilate(np.pad(mask.astype(np.uint8), 1), np.ones((2, 2), np.uint8), anchor=(1, 1))
+    doubled = np.pad(mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1), 1)
+    grown = cv2.dilate(doubled, np.ones((2, 2), np.uint8), anchor=(1, 1))
     found, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    smallest = SMALLEST_PART * np.count_nonzero(mask)
+    smallest = SMALLEST_PART * np.count_nonzero(doubled)
     sized = sorted(((cv2.contourArea(contour), contour[:, 0]) for contour in found), key=lambda item: -item[0])
     kept = [contour for area, contour in sized if area >= smallest] or [sized[0][1]]
-    return [contour.astype(np.float64) - 1 for contour in kept]
+    return [(contour.astype(np.float64) - 1) / 2 for contour in kept]
 
 
 def _ring(contours: list[NDArray[np.float64]], tolerance: float) -> Points:
