@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from backend.history import History
 from backend.metrics import Metrics
 from backend.stages import described, recording, stage
+from tests.backend.bodies import body, click, task
 
 
 def figures(metrics):
@@ -105,3 +106,16 @@ def test_latencies_by_minute_of_the_last_hour():
     rows = [(row.minutes_ago, round(row.p50), row.count) for row in history.click_latencies()]
     assert rows == [(10, 200, 2), (1, 200, 1)]
     assert history.photo_latencies() == []
+
+
+def test_metrics_tell_of_a_click(client, photos):
+    photos["a"] = (80, 60)
+    app = client()
+    app.post("/predict", json=body(task(), context=click()))
+    app.get("/nowhere/7")
+    found = app.get("/metrics").text
+    assert 'squeezesam_requests_total{outcome="ok",route="/predict"} 1.0' in found
+    assert 'squeezesam_requests_total{outcome="refused",route="other"} 1.0' in found
+    assert 'squeezesam_prediction_seconds_count{kind="click"} 1.0' in found
+    for name in ("detect", "segment", "encode"):
+        assert f'squeezesam_stage_seconds_count{{stage="{name}"}} 1.0' in found

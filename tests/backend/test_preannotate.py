@@ -3,7 +3,7 @@
 import json
 import tracemalloc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -16,16 +16,10 @@ from backend.cli import app
 from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio, LabelStudioError
 from backend.preannotate import PAGE, Summary, pre_annotate
-from tests.backend.label_studio_server import LEGACY_KEY, PERSONAL_KEY, Project, label_studio_server
+from tests.backend.label_studio_server import LEGACY_KEY, PERSONAL_KEY, Project
 
 OLD = "squeezesam-ba9876543210+saliency-ba9876543210"
 OTHERS = "yolo-v8"
-
-
-@pytest.fixture
-def project() -> Iterator[Project]:
-    with label_studio_server() as server:
-        yield server
 
 
 @pytest.fixture

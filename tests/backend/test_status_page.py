@@ -16,6 +16,7 @@ from backend.pages import status_page
 from backend.pages.plots import Bar, Series, histogram, line_plot
 from backend.settings import Settings
 from backend.status import QUEUE_ON, JobRecord, JobsOverview, Problem, Status
+from tests.backend.bodies import VERSION
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 REPOSITORY = Path(__file__).parents[2]
@@ -155,3 +156,20 @@ def test_the_page_in_a_browser(address):
             assert (asked, said) == ([f"{address}/status"], [])
             page.screenshot(path=SCREENSHOTS / f"status-{scheme}.png", full_page=True)
         browser.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/status", "*/*"), ("/status", "application/json"), ("/status.json", "text/html")]
+)
+def test_status_tells_programs_what_serves(client, path, accept):
+    response = client().get(path, headers={"Accept": accept})
+    assert response.json()["model_version"] == VERSION
+    assert response.json()["segmenter"] == {"precision": "int8", "self_check": "passed"}
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_status_is_a_page_for_browsers(client):
+    response = client().get("/status", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert VERSION in response.text

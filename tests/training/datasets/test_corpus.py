@@ -133,3 +133,21 @@ def test_ten_thousand_bad_records_are_one_line(root: Path, caplog: pytest.LogCap
     (line,) = caplog.messages
     assert "10000 left out" in line
     assert len(line) < 1000
+
+
+@pytest.mark.parametrize(
+    ("source", "has_previous"),
+    [
+        ({"directory": "shapes", "maps": "maps"}, True),
+        ({"directory": "shapes", "maps": "maps", "teacher": True, "photos_only": True}, False),
+    ],
+    ids=["people's masks", "teacher's masks are not given their own map"],
+)
+def test_maps_as_previous_masks(source: dict[str, object], has_previous: bool, corpus_root: Path) -> None:
+    corpus = read_corpus([source], corpus_root, masks_only=True)
+    assert all(photo.taught is not has_previous for photo in corpus.photos)
+
+
+def test_missing_source_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDatasetError, match="nowhere"):
+        read_corpus([{"directory": "nowhere"}], tmp_path, masks_only=True)
