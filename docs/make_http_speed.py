@@ -7,12 +7,10 @@ Run it on a machine that does nothing else.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from measured import bench, write_part
 
 PAGE = Path(__file__).with_name("speed.md")
 PLOT = Path(__file__).parent / "images" / "soak.svg"
@@ -32,16 +30,10 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=10_000, help="clicks of the soak")
     options = parser.parse_args()
     PLOT.parent.mkdir(exist_ok=True)
-    found = bench({}, "--repeats", str(options.repeats), "--clicks", str(options.clicks), "--plot", str(PLOT))
-    page = replaced(PAGE.read_text(encoding="utf-8"), "rows", rows(found, options.repeats, options.clicks))
-    PAGE.write_text(replaced(page, "threads", threads(options.repeats)), encoding="utf-8")
-
-
-def bench(settings: dict[str, str], *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "backend.cli", "bench", "--suite", "http", "--json", *arguments]
-    result = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **settings})
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    repeats, clicks = str(options.repeats), str(options.clicks)
+    found = bench("http", "--repeats", repeats, "--clicks", clicks, "--plot", str(PLOT))
+    write_part(PAGE, "rows", __file__, rows(found, options.repeats, options.clicks))
+    write_part(PAGE, "threads", __file__, threads(options.repeats))
 
 
 def rows(found: dict[str, Any], repeats: int, clicks: int) -> list[str]:
@@ -81,7 +73,8 @@ def threads(repeats: int) -> list[str]:
     ]
     for intra, concurrency in THREADS:
         settings = {"SQUEEZESAM_THREADS": str(intra), "SQUEEZESAM_CONCURRENCY": str(concurrency)}
-        found = bench(settings, "--repeats", str(repeats), "--only", "warm_click_12mpx,eight_annotators")
+        only = "warm_click_12mpx,eight_annotators"
+        found = bench("http", "--repeats", str(repeats), "--only", only, settings=settings)
         cells = [
             row["reason"] or f"{row['p50_ms']:.0f} / {row['p95_ms']:.0f}"
             for name in ("warm_click_12mpx", "eight_annotators")
@@ -90,16 +83,6 @@ def threads(repeats: int) -> list[str]:
         ]
         lines.append(f"| {intra} | {concurrency} | {' | '.join(cells)} |")
     return lines
-
-
-def replaced(page: str, part: str, lines: list[str]) -> str:
-    """The page with what stands between a part's two markers exchanged."""
-    begin, end = f"<!-- {part}: docs/make_http_speed.py -->", f"<!-- end of {part} -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PAGE} has no part {part}: write {begin} and {end} where it belongs.")
-    return before + "\n".join([begin, *lines, end]) + after
 
 
 if __name__ == "__main__":

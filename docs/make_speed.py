@@ -8,16 +8,15 @@ A suite that is not named keeps its table. For figures to be quoted, run it on a
 """
 
 import argparse
-import json
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from measured import bench, write_part
 
 PAGE = Path(__file__).with_name("export.md")
 SUITES = ("core", "training", "int8")
@@ -45,40 +44,22 @@ def main() -> None:
         "int8": partial(int8, options.calibration, options.repeats),
     }
     for suite in options.suites.split(","):
-        lines = writers[suite]()
-        PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), suite, lines), encoding="utf-8")
-
-
-def replaced(page: str, suite: str, lines: Iterable[str]) -> str:
-    """The page with a suite's part, between its two markers, exchanged."""
-    begin, end = f"<!-- {suite}: docs/make_speed.py -->", f"<!-- end of {suite} -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PAGE} has no part {suite}: write {begin} and {end} where its table belongs.")
-    return before + "\n".join([begin, *lines, end]) + after
+        write_part(PAGE, suite, __file__, writers[suite]())
 
 
 def core(repeats: int) -> list[str]:
-    result = bench("core", repeats)
+    result = bench("core", "--repeats", str(repeats))
     return [*header(result, f"squeezesam bench --suite core --repeats {repeats}"), *table(result["rows"])]
 
 
 def training(repeats: int) -> list[str]:
-    result = bench("training", repeats)
+    result = bench("training", "--repeats", str(repeats))
     lines = [
         "| row | images/s | time an image, to the first row's |",
         "|---|---|---|",
         *(f"| {row['name']} | {measured(row, 'images_per_second')} | {cell(row['ratio'])} |" for row in result["rows"]),
     ]
     return [*header(result, f"squeezesam bench --suite training --repeats {repeats}"), *lines]
-
-
-def bench(suite: str, repeats: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "backend.cli", "bench", "--suite", suite, "--repeats", str(repeats), "--json"]
-    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(run.stdout)
-    return found
 
 
 def header(result: dict[str, Any], command: str) -> list[str]:

@@ -5,7 +5,7 @@ training set would fill several gigabytes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,9 @@ class CocoAnnotation:
     def decode(self) -> Mask:
         """Raises InvalidRecordError."""
         try:
-            mask = decode(self.segmentation, self.size)
+            return Mask.of(decode(self.segmentation, self.size))
         except BadMaskError as error:
             raise error.of(*self.where) from error
-        return Mask(mask, np.zeros(mask.shape, bool))
 
 
 @dataclass(frozen=True)
@@ -86,22 +85,28 @@ def read_coco(path: Path, photos: PhotoFolder, report: Report) -> list[Sample]:
 def to_samples(
     file: CocoFile, annotations: Mapping[Identifier, list[CocoAnnotation]], photos: PhotoFolder, report: Report
 ) -> Iterable[Sample]:
-    """Samples of a file's images with the given annotations; each photo once, missing ones reported."""
+    """Samples of a file's images with the given annotations, in the file's order."""
+    drawn = (image for image in file.images.values() if annotations.get(image.identifier))
+    for image, photo in with_photos(file.path, drawn, photos, report):
+        yield Sample(photo.stem, photo, tuple(annotations[image.identifier]))
+
+
+def with_photos(
+    path: Path, images: Iterable[CocoImage], photos: PhotoFolder, report: Report
+) -> Iterator[tuple[CocoImage, Path]]:
+    """A file's images, each with its photo; each photo once, missing ones reported."""
     seen: set[Path] = set()
-    for image in file.images.values():
-        masks = annotations.get(image.identifier)
-        if not masks:
-            continue
+    for image in images:
         record = f"image {image.identifier}"
         photo = photos.find(image.name)
         if photo is None:
             detail = f"{photos.directory} holds no photo {image.name}"
-            report(InvalidRecordError(Problem.MISSING_PHOTO, file.path, record, detail))
+            report(InvalidRecordError(Problem.MISSING_PHOTO, path, record, detail))
         elif photo in seen:
-            report(InvalidRecordError(Problem.DUPLICATE, file.path, record, f"{photo} is listed before"))
+            report(InvalidRecordError(Problem.DUPLICATE, path, record, f"{photo} is listed before"))
         else:
             seen.add(photo)
-            yield Sample(photo.stem, photo, tuple(masks))
+            yield image, photo
 
 
 def index_coco(path: Path, report: Report) -> CocoFile:

@@ -91,6 +91,11 @@ class Mask:
     object: NDArray[np.bool_]
     ignore: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> "Mask":
+        """An outline of which every pixel counts."""
+        return cls(mask, np.zeros_like(mask))
+
 
 class MaskReference(Protocol):
     """Where a mask is; decoded on demand."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from squeezesam_core.coco import read_coco
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
@@ -71,7 +70,7 @@ class MaskFile:
         if self.kind == "trimaps":
             return Mask(grey == 1, grey == 3)
         if self.kind == "labels":
-            return Mask(grey > 0, np.zeros(grey.shape, bool))
+            return Mask.of(grey > 0)
         return Mask((grey > 0) & (grey != 128), grey == 128)
 
 

@@ -80,7 +80,7 @@ def segmentation_items(
             continue
         if rng.random() < augmentation.cut_and_paste and not photo.taught:
             image, cut = cut_and_paste(rng, image, first.object, _draw(photos, rng)[1])
-            first, pasted = Mask(cut, np.zeros_like(cut)), True
+            first, pasted = Mask.of(cut), True
             masks = iter(())
         x, y, width, height = cv2.boundingRect(first.object.astype(np.uint8))
         photo_size = (image.shape[1], image.shape[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from squeezesam_core.coco import Identifier, index_coco, index_images, load
+from squeezesam_core.coco import Identifier, index_coco, index_images, load, with_photos
 from squeezesam_core.geometry import Size
 from squeezesam_core.masks import bounding_box
 from squeezesam_core.prompts import Box
@@ -60,15 +60,9 @@ def read_boxes(path: Path, photos: PhotoFolder, report: Report, known: Path | No
             continue
         if not any(overlap(box, other) > KNOWN for other in outlined.get(Path(image.name).stem, ())):
             found[image.identifier].append(BoxRecord(record.get("id", position), record.get("category_id"), box))
-    for identifier, boxes in found.items():
-        image = listed[identifier]
-        photo = photos.find(image.name)
-        if photo is None:
-            detail = f"{photos.directory} holds no photo {image.name}"
-            report(InvalidRecordError(Problem.MISSING_PHOTO, path, f"image {identifier}", detail))
-        else:
-            name = photo.relative_to(photos.directory).as_posix()
-            yield BoxedPhoto(name, photo, image.size, tuple(boxes))
+    for image, photo in with_photos(path, (listed[identifier] for identifier in found), photos, report):
+        name = photo.relative_to(photos.directory).as_posix()
+        yield BoxedPhoto(name, photo, image.size, tuple(found[image.identifier]))
 
 
 def overlap(a: Box, b: Box) -> float:

@@ -38,12 +38,15 @@ UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 
 @dataclass(frozen=True, slots=True)
-class BrushRegion:
-    """A brush region; packed: its RLE's bytes, deflated; size: (width, height) of the photo it was drawn on."""
+class Region:
+    """What was drawn on a photo of `size` (width, height).
+
+    drawn: a brush's RLE as bytes, deflated, or a polygon's points, (N, 2) x, y in percent of the photo.
+    """
 
     source: Path
     record: str
-    packed: bytes
+    drawn: bytes | Points
     size: Size
 
     @property
@@ -53,36 +56,15 @@ class BrushRegion:
     def decode(self) -> Mask:
         """Raises InvalidRecordError."""
         try:
-            coco_masks.check_size(self.size)
-            mask = rle.decode(zlib.decompress(self.packed), self.size)
+            if isinstance(self.drawn, bytes):
+                coco_masks.check_size(self.size)
+                return Mask.of(rle.decode(zlib.decompress(self.drawn), self.size))
+            pixels = percent_to_image(self.drawn, self.size)
+            return Mask.of(coco_masks.decode([pixels.ravel()], self.size))
         except BadMaskError as error:
             raise error.of(self.source, self.record) from error
         except rle.InvalidRLEError as error:
             raise InvalidRecordError(Problem.BAD_RLE, self.source, self.record, error.cause.rstrip(".")) from error
-        return Mask(mask, np.zeros(mask.shape, bool))
-
-
-@dataclass(frozen=True, slots=True)
-class PolygonRegion:
-    """A polygon region; points: (N, 2) x, y in percent of the photo of `size` (width, height)."""
-
-    source: Path
-    record: str
-    points: Points
-    size: Size
-
-    @property
-    def where(self) -> tuple[Path, str]:
-        return self.source, self.record
-
-    def decode(self) -> Mask:
-        """Raises InvalidRecordError."""
-        try:
-            pixels = percent_to_image(self.points, self.size)
-            mask = coco_masks.decode([pixels.ravel()], self.size)
-        except BadMaskError as error:
-            raise error.of(self.source, self.record) from error
-        return Mask(mask, np.zeros(mask.shape, bool))
 
 
 def read(path: Path, photos: PhotoFolder, report: Report) -> Iterator[Sample]:
@@ -160,9 +142,7 @@ def _pack(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _regions(
-    path: Path, task: str, annotation: Mapping[str, Any] | None, report: Report
-) -> Iterator[BrushRegion | PolygonRegion]:
+def _regions(path: Path, task: str, annotation: Mapping[str, Any] | None, report: Report) -> Iterator[Region]:
     results = None if annotation is None else annotation.get("result")
     for position, result in enumerate(results if isinstance(results, list) else []):
         kind = result.get("type") if isinstance(result, dict) else None
@@ -174,10 +154,7 @@ def _regions(
         try:
             size = (int(result["original_width"]), int(result["original_height"]))
             value = result["value"]
-            if kind in BRUSH:
-                yield BrushRegion(path, record, _rle(value), size)
-            else:
-                yield PolygonRegion(path, record, _points(value), size)
+            yield Region(path, record, _rle(value) if kind in BRUSH else _points(value), size)
         except BadMaskError as error:
             report(error.of(path, record))
         except (KeyError, TypeError, ValueError) as error:

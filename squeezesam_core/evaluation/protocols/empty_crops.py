@@ -36,7 +36,7 @@ def _run(scene: Scene, truths: Iterable[Mask], plan: Plan) -> Iterator[Case]:
     for number, (x, y, width, height) in enumerate(empty_rectangles(labelled, scene.rng(plan.seed, 0))):
         crop = scene.crop(x, y, width, height)
         prompt, mask, seconds = crop.without_click()
-        nothing = Mask(np.zeros((height, width), bool), np.zeros((height, width), bool))
+        nothing = Mask.of(np.zeros((height, width), bool))
         yield compare(scene.name, number, crop.image, nothing, [Reply(0, mask, seconds, prompt)], plan, crop.opening)
 
 

@@ -25,7 +25,7 @@ class Truth:
         self.mask = mask
 
     def decode(self) -> Mask:
-        return Mask(self.mask, np.zeros_like(self.mask))
+        return Mask.of(self.mask)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,6 @@ def case() -> Callable[..., Case]:
         mask[20:40, 30:60] = True
         outcome = Outcome(name, 0, ious, ious, area, (0.01,), 0.002)
         shown = Prompt((Point(45, 30), Point(5, 5, positive=False)))
-        return Case(outcome, photo, Mask(mask, np.zeros_like(mask)), mask, shown)
+        return Case(outcome, photo, Mask.of(mask), mask, shown)
 
     return make

@@ -165,7 +165,7 @@ def test_nocs_threshold_is_ritms(probability: float, inside: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_jittered_click_stays_on_its_error_and_near_its_centre(seed: int) -> None:
-    truth = Mask(CENTRE | CORNER, np.zeros_like(CENTRE))
+    truth = Mask.of(CENTRE | CORNER)
     nothing = np.zeros_like(CENTRE)
     click = jitter(Point(64.5, 64.5), nothing, truth, nothing, np.random.default_rng(seed))
     assert np.hypot(click.x - 64.5, click.y - 64.5) <= 0.1 * np.sqrt(64 * 64 + 400)

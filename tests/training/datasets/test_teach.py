@@ -150,7 +150,7 @@ class MaskAt:
         self._mask = mask
 
     def decode(self) -> Mask:
-        return Mask(self._mask, np.zeros_like(self._mask))
+        return Mask.of(self._mask)
 
 
 def rows(first: int, last: int) -> np.ndarray:
