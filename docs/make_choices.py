@@ -7,7 +7,6 @@ setting alike; only differences within a table mean something.
 """
 
 import argparse
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import saliency, zoom
+from squeezesam_core import saliency, segmenter, zoom
 from squeezesam_core.evaluation.case import Plan
 from squeezesam_core.evaluation.model import SqueezeSAMModel
 from squeezesam_core.evaluation.protocols import PROTOCOLS
@@ -98,20 +97,29 @@ class Bench:
 
 
 @contextmanager
-def setting(module: Any, **values: float) -> Iterator[None]:
+def setting(module: Any, **values: Any) -> Iterator[None]:
     """Module constants, for a while."""
     with patch.multiple(module, **values):
         yield
 
 
 def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
-    """The second look: how large a window may be, and its margin (squeezesam_core/zoom.py)."""
-    with setting(zoom, MOST_OF_PHOTO=0.0, MOST_OF_PHOTO_BOX=0.0):
-        yield "one look", bench.of_segmenter()
-    for margin, most in itertools.product((1.4, 1.6), (0.4, 0.85)):
-        with setting(zoom, MARGIN=margin, BOX_MARGIN=margin, MOST_OF_PHOTO=most, MOST_OF_PHOTO_BOX=most):
-            yield f"margin {margin}, up to {most:.0%} of the photo", bench.of_segmenter()
+    """Looks (squeezesam_core/zoom.py): what of the photo the network is asked about, and its mirror image."""
     yield "as shipped", bench.of_segmenter()
+    with setting(zoom, MOST_OF_PHOTO=0.0, FIRST_SHARES=(1.0,)):
+        yield "one look at the whole photo", bench.of_segmenter()
+    with setting(zoom, MOST_OF_PHOTO=0.4):
+        yield "through windows of at most 40 % of the photo", bench.of_segmenter()
+    with setting(zoom, FIRST_SHARES=(1.0,)):
+        yield "one click is first seen in the whole photo only", bench.of_segmenter()
+    with setting(zoom, FIRST_MARGIN=2.0):
+        yield "several clicks are first seen from nearer", bench.of_segmenter()
+    with setting(zoom, FIRST_MARGIN=1e6):
+        yield "several clicks are first seen in the whole photo", bench.of_segmenter()
+    with setting(zoom, NARROWED=0.0):
+        yield "no third look", bench.of_segmenter()
+    with setting(segmenter, mean_answer=lambda session, *inputs: session.run(*inputs)):
+        yield "no look at the mirror image", bench.of_segmenter()
 
 
 def segmenter_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
@@ -184,15 +192,15 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     weights = default_weights()
-    segmenter, detector = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
-    bench = Bench(segmenter, detector, sampled(options.root, options.limit))
+    network, detector = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
+    bench = Bench(network, detector, sampled(options.root, options.limit))
     parts = [
         "# Choices\n",
         f"Written by `python docs/make_choices.py --root DATA --limit {options.limit} "
         f"--table {' '.join(options.table)}`; do not edit. "
         f"mIoU in %, mean over "
         f"{', '.join(FOLDERS)} ({options.limit} photos each, trained on, so only differences mean something), of "
-        f"`{segmenter.version}` and `{detector.version}` in {segmenter.precision}.\n",
+        f"`{network.version}` and `{detector.version}` in {network.precision}.\n",
     ]
     for name in options.table:
         rows = list(TABLES[name](bench))

@@ -1,6 +1,7 @@
 """Inference: a photo and a prompt give a mask; a photo alone gives a saliency map. Pure functions, no state."""
 
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from squeezesam_core import masks, zoom
 from squeezesam_core.fusion import PreparedImage, fuse, prepare
 from squeezesam_core.geometry import Size, Window
+from squeezesam_core.mirror import mean_answer, mean_map
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.runs import Runs
 from squeezesam_core.session import DetectorSession, Session
@@ -59,7 +61,8 @@ class Segmentation:
 def segment(
     session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None = None
 ) -> Segmentation:
-    """The mask that a prompt asks for: a look at the whole photo, then one through a window around its answer.
+    """The mask that a prompt asks for: a first look at the whole photo or, at clicks that start from nothing, from
+    near; then one through a window around its answer, and once more if the object turns out much smaller (zoom.py).
 
     prepared: fusion.prepare's, made for this session's spec. previous: (h, w) float32 in 0..1 at any resolution,
     showing the whole photo: the mask to start from, or a saliency map (fusion.fuse).
@@ -67,26 +70,41 @@ def segment(
     """
     image = prepared.frame.image
     prompt.check(image)
-    logits, iou = _look(session, prepared, prompt, previous)
-    whole = Window(0, 0, *image)
-    window = zoom.window_around(logits > 0, prompt, image)
-    if window is None:
-        return Segmentation(logits, whole, image, iou)
+    windows = [Window(0, 0, *image)] if previous is not None else zoom.first_windows(prompt, image)
+    first, *nearer = [_look_through(session, prepared, prompt, window, previous) for window in windows]
+    uncut = [look for look in nearer if not zoom.cut_off(look.logits > 0, look.window, image)]
+    found = max([first, *uncut], key=lambda look: look.iou)
+    for narrowed in (inf, zoom.NARROWED):
+        probabilities = found.probabilities()
+        around = zoom.window_around(probabilities > 0.5, prompt, image)
+        if around is None or around.area > narrowed * found.window.area:
+            break
+        found = _look_through(session, prepared, prompt, around, probabilities)
+    return found
+
+
+def _look_through(
+    session: Session, prepared: PreparedImage, prompt: Prompt, window: Window, previous: NDArray[np.float32] | None
+) -> Segmentation:
+    """Look at what a window shows. previous: of the whole photo, as in segment."""
+    image = prepared.frame.image
     near = zoom.zoom_in(prepared, window, session.spec)
-    first = zoom.part_of(Segmentation(logits, whole, image, iou).probabilities(), window, image, near.frame.network)
-    logits, iou = _look(session, near, zoom.prompt_in(prompt, window), first)
+    part = previous
+    if previous is not None and window.size != image:
+        part = zoom.part_of(previous, window, image, near.frame.network)
+    logits, iou = _look(session, near, zoom.prompt_in(prompt, window), part)
     return Segmentation(logits, window, image, iou)
 
 
 def _look(
     session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float32], float]:
-    """Run the network once: the cleaned logits (h, w) of the chosen mask and its predicted IoU."""
+    """Ask the network: the cleaned logits (h, w) of the chosen mask and its predicted IoU."""
     points = prepared.frame.to_unit(prompt.coordinates())
     labels = prompt.labels()
     if len(labels) == 0:  # the network takes at least one token; -1 is SAM's padding
         points, labels = np.zeros((1, 2), np.float32), np.array([-1], np.int64)
-    logits, iou = session.run(fuse(prepared, prompt, session.spec, previous), points, labels)
+    logits, iou = mean_answer(session, fuse(prepared, prompt, session.spec, previous), points, labels)
     chosen = choose(iou, prompt, previous is not None)
     return masks.clean(logits[chosen], points, labels), float(np.clip(iou[chosen], 0, 1))
 
@@ -100,6 +118,4 @@ def choose(iou: NDArray[np.float32], prompt: Prompt, has_previous: bool) -> int:
 def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, the mean of the network's maps of the
     photo and of its mirror image, as they are (no min-max stretch: an empty scene stays dark)."""
-    pixels = prepare(image, session.spec).pixels
-    mirrored = session.run(np.ascontiguousarray(pixels[:, :, ::-1]))[:, ::-1]
-    return np.asarray((session.run(pixels) + mirrored) / 2, np.float32)
+    return mean_map(session, prepare(image, session.spec).pixels)

@@ -1,7 +1,8 @@
-"""Zooming in: a second look at the part of the photo that holds the object, at the network's full resolution.
+"""Zooming in: further looks at the part of the photo that holds the object, at the network's full resolution.
 
-The paper's network sees the whole photo at once, so a small object gets a few of its pixels. As RITM's and FocalClick's
-inference does, the network looks again at a window around its first answer, which it starts from.
+The paper's network sees the whole photo at once, so a small object gets a few of its pixels. So clicks that start from
+nothing are also looked at from near, through windows around them; and, as RITM's and FocalClick's inference does, the
+network looks again at a window around its answer, which it starts from (docs/choices.md, zoom).
 """
 
 import cv2
@@ -14,9 +15,19 @@ from squeezesam_core.prompts import Box, Point, Prompt
 
 MARGIN, BOX_MARGIN = 1.6, 1.4
 """The window's sides, as multiples of those of what it is put around."""
-MOST_OF_PHOTO, MOST_OF_PHOTO_BOX = 0.4, 0.85
-"""A window that fills more of the photo than this would show little that the first look has not. A box says for certain
-where the object is; a first answer to clicks may be wrong, and a large object is seen well enough at once."""
+MOST_OF_PHOTO = 0.85
+"""A window that fills more of the photo than this shows little that the look before has not."""
+FIRST_SHARES = (1.0, 0.5, 0.25)
+"""Sides of the windows that one click, which says nothing of the object's size, is first looked at through: shares of
+the photo's."""
+FIRST_MARGIN = 3.2
+"""Sides of the window that several clicks are first looked at through, as multiples of those of the object, which are
+guessed from the clicks' extent."""
+MOST_CUT_OFF = 0.1
+"""An object that reaches over more of a window's edge than this is cut off by it."""
+NARROWED = 0.7
+"""A third look is taken if its window has less than this share of the second's area: the object was found to be smaller
+than it first seemed."""
 LEAST_ASPECT = 0.5
 """The window's shorter side is at least this share of the longer one."""
 LEAST_SIDE = 0.08
@@ -30,27 +41,53 @@ def window_around(mask: NDArray[np.bool_], prompt: Prompt, image: Size) -> Windo
     positive clicks; around the box where there is one. image: (width, height) of the photo.
     """
     if prompt.box is not None:
-        x0, y0, x1, y1 = prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1
+        corners = [(prompt.box.x0, prompt.box.y0), (prompt.box.x1, prompt.box.y1)]
     else:
         corners = [(point.x, point.y) for point in prompt.positive]
         x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
         if width:
             across, down = image[0] / mask.shape[1], image[1] / mask.shape[0]
             corners += [(x * across, y * down), ((x + width) * across, (y + height) * down)]
-        if not corners:
-            return None
-        (x0, y0), (x1, y1) = np.min(corners, axis=0), np.max(corners, axis=0)
-    margin, most = (MARGIN, MOST_OF_PHOTO) if prompt.box is None else (BOX_MARGIN, MOST_OF_PHOTO_BOX)
-    width, height = (x1 - x0) * margin, (y1 - y0) * margin
-    width, height = max(width, LEAST_ASPECT * height), max(height, LEAST_ASPECT * width)
-    width, height = max(width, LEAST_SIDE * image[0], 8), max(height, LEAST_SIDE * image[1], 8)
-    (left, right), (top, bottom) = _placed((x0 + x1) / 2, width, image[0]), _placed((y0 + y1) / 2, height, image[1])
-    window = Window(left, top, right, bottom)
-    return window if window.area <= most * image[0] * image[1] else None
+    if not corners:
+        return None
+    return _small(_around(corners, MARGIN if prompt.box is None else BOX_MARGIN, image), image)
+
+
+def first_windows(prompt: Prompt, image: Size) -> list[Window]:
+    """What clicks that start from nothing are first looked at through, the largest window first.
+
+    The extent of n random points of an interval is (n - 1) / (n + 1) of it on average, so three clicks and more tell
+    roughly how large the object is; two do not. One click is looked at from several distances.
+    """
+    clicks = [(point.x, point.y) for point in prompt.positive]
+    whole = Window(0, 0, *image)
+    if prompt.box is not None or len(clicks) in (0, 2):
+        return [whole]
+    if len(clicks) == 1:
+        return [_placed_in(clicks[0], (share * image[0], share * image[1]), image) for share in FIRST_SHARES]
+    margin = FIRST_MARGIN * (len(clicks) + 1) / (len(clicks) - 1)
+    return [_small(_around(clicks, margin, image), image) or whole]
+
+
+def cut_off(mask: NDArray[np.bool_], window: Window, image: Size) -> bool:
+    """Whether the edge of a window, where it is not the photo's own, cuts the object off.
+
+    mask: (h, w) bool at any resolution, showing the window.
+    """
+    edges = [
+        (window.x0 > 0, mask[:, 0]),
+        (window.y0 > 0, mask[0]),
+        (window.x1 < image[0], mask[:, -1]),
+        (window.y1 < image[1], mask[-1]),
+    ]
+    inner = [edge for is_inner, edge in edges if is_inner]
+    return bool(inner) and float(np.concatenate(inner).mean()) > MOST_CUT_OFF
 
 
 def zoom_in(prepared: PreparedImage, window: Window, spec: NetworkInput) -> PreparedImage:
     """What the network sees through a window; its image frame begins at the window's corner."""
+    if window.size == prepared.frame.image:
+        return prepared
     detail_size = (prepared.detail.shape[1], prepared.detail.shape[0])
     part = prepared.detail[window.scaled(prepared.frame.image, detail_size).slices()]
     frame = Frame.fit(window.size, spec)
@@ -82,6 +119,24 @@ def part_of(values: NDArray[np.float32], window: Window, image: Size, size: Size
     matrix = np.array([[scale[0], 0, offset[0]], [0, scale[1], offset[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(values, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _around(corners: list[tuple[float, float]], margin: float, image: Size) -> Window:
+    """The window around points of the image frame, `margin` times as large as their extent, not too thin or small."""
+    (x0, y0), (x1, y1) = np.min(corners, axis=0), np.max(corners, axis=0)
+    width, height = (x1 - x0) * margin, (y1 - y0) * margin
+    width, height = max(width, LEAST_ASPECT * height), max(height, LEAST_ASPECT * width)
+    width, height = max(width, LEAST_SIDE * image[0], 8), max(height, LEAST_SIDE * image[1], 8)
+    return _placed_in(((x0 + x1) / 2, (y0 + y1) / 2), (width, height), image)
+
+
+def _placed_in(centre: tuple[float, float], size: tuple[float, float], image: Size) -> Window:
+    (left, right), (top, bottom) = (_placed(*interval) for interval in zip(centre, size, image, strict=True))
+    return Window(left, top, right, bottom)
+
+
+def _small(window: Window, image: Size) -> Window | None:
+    return window if window.area <= MOST_OF_PHOTO * image[0] * image[1] else None
 
 
 def _placed(centre: float, length: float, limit: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import pytest
 from backend.annotator import Annotator, Service
 from backend.cache import ByteCache
 from backend.images import Photo
-from squeezesam_core.geometry import NetworkInput
+from squeezesam_core.geometry import NetworkInput, Window
 
 
 class DrawingSegmenter:
@@ -66,5 +66,10 @@ def annotator(service, photos):
 
 @pytest.fixture
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No second look through a window (test_zoom.py): it would double the calls of tests that count them."""
+    """Every prompt is one call of the network, on the whole photo: for tests that look at the calls.
+
+    Without it there are looks through windows (test_zoom.py) and at the mirror image (test_mirror.py).
+    """
     monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)
+    monkeypatch.setattr("squeezesam_core.zoom.first_windows", lambda _, image: [Window(0, 0, *image)])
+    monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))

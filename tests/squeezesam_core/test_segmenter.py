@@ -4,13 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from squeezesam_core import masks
+from squeezesam_core import masks, zoom
 from squeezesam_core.errors import InvalidPromptError
 from squeezesam_core.fusion import prepare
+from squeezesam_core.geometry import NetworkInput, Window
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.segmenter import choose, detect, segment
 
 PHOTO = np.zeros((200, 400, 3), np.uint8)
+WHOLE = Window(0, 0, 400, 200)
 IOU = np.array([0.9, 0.1, 0.3, 0.2], np.float32)
 CLICK, BACKGROUND = Point(100, 50), Point(100, 50, positive=False)
 MASK = np.zeros((20, 40), np.float32)
@@ -46,11 +48,12 @@ def test_mask_is_of_the_photos_size_and_place(service) -> None:
     assert result.iou == 0.75
 
 
-def test_probabilities_are_what_the_next_call_starts_from(service) -> None:
+def test_probabilities_are_what_the_next_call_starts_from(service, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ask(service, Prompt(box=Box(100, 50, 300, 150)))
     probabilities = first.probabilities()
     shown = cv2.resize(probabilities, (400, 200), interpolation=cv2.INTER_LINEAR) > 0.5
     assert (shown == first.mask).mean() > 0.98
+    monkeypatch.setattr(zoom, "window_around", lambda *_: None)
     again = ask(service, Prompt(), probabilities)
     # The network draws all of a pixel that the mask touches (tests/conftest.py), and the pixels of the window are not
     # those of the whole photo, which are 8 of its own wide: the mask grows by up to one of them, and does not move.
@@ -66,19 +69,67 @@ def edges(mask: np.ndarray) -> np.ndarray:
     return np.array([x, y, x + width, y + height])
 
 
-def test_a_large_object_is_looked_at_once_a_small_one_twice(service) -> None:
-    ask(service, Prompt((CLICK,)), MASK)
-    once = len(service.segmenter.calls)
-    small = np.zeros((200, 400), np.float32)
-    small[40:60, 90:110] = 1
-    result = ask(service, Prompt((CLICK,)), small)
-    assert (once, len(service.segmenter.calls) - once) == (1, 2)
-    assert result.window.area < 0.1 * 200 * 400
-    inside = result.window.slices()
-    outside = result.mask.copy()
-    outside[inside] = False
-    assert result.mask[inside].any()
+class Scripted:
+    """Finds, look by look, a centred rectangle: a share of the sides of what it is shown, and how sure it is."""
+
+    spec = NetworkInput(side=128)
+
+    def __init__(self, *answers: tuple[float, float]):
+        self.answers = list(answers)
+
+    def run(self, fused, points, labels):
+        share, iou = self.answers.pop(0)
+        height, width = fused.shape[1] // 4, fused.shape[2] // 4
+        logits = np.full((4, height, width), -5, np.float32)
+        across, down = round(width * (1 - share) / 2), round(height * (1 - share) / 2)
+        logits[:, down : height - down, across : width - across] = 5
+        return logits, np.full(4, iou, np.float32)
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
+    """What is looked at, in turn; the mirror image is left out."""
+    seen: list[Window] = []
+    zoom_in = zoom.zoom_in
+    monkeypatch.setattr(
+        zoom, "zoom_in", lambda image, window, spec: seen.append(window) or zoom_in(image, window, spec)
+    )
+    monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("shares", "looks"),
+    [((1.0,), 1), ((0.3, 0.7), 2), ((0.5, 0.3, 0.6), 3), ((0.5, 0.4, 0.2), 3)],
+    ids=["fills the photo", "is small", "turns out smaller", "never a fourth look"],
+)
+def test_looks_go_on_while_the_object_turns_out_smaller(windows, shares: tuple[float, ...], looks: int) -> None:
+    session = Scripted(*((share, 0.9) for share in shares))
+    result = segment(session, prepare(PHOTO, session.spec), Prompt((Point(200, 100),)), MASK)
+    assert len(windows) == looks
+    assert windows[0] == WHOLE
+    assert result.window == windows[-1]
+    outside = result.mask
+    outside[windows[-1].slices()] = False
     assert not outside.any()
+
+
+@pytest.mark.parametrize(
+    ("answers", "chosen"),
+    [
+        ([(0.5, 0.7), (0.5, 0.6), (0.5, 0.5)], 0),
+        ([(0.5, 0.6), (0.5, 0.7), (0.5, 0.5)], 1),
+        ([(0.5, 0.5), (0.5, 0.6), (0.5, 0.7)], 2),
+        ([(0.5, 0.5), (1.0, 0.9), (0.5, 0.6)], 2),
+    ],
+    ids=["the whole photo", "from nearer", "from nearest", "not one that cuts the object off"],
+)
+def test_one_click_goes_on_from_the_surest_distance(windows, answers: list[tuple[float, float]], chosen: int) -> None:
+    session = Scripted(*answers, (0.9, 0.9))
+    segment(session, prepare(PHOTO, session.spec), Prompt((Point(200, 100),)))
+    *first, last = [window.size for window in windows]
+    assert first == [(400, 200), (200, 100), (100, 50)]
+    assert np.allclose(last, 0.5 * zoom.MARGIN * np.array(first[chosen]), atol=3)
 
 
 def test_background_click_takes_away(service) -> None:

@@ -52,6 +52,45 @@ def test_window(mask: np.ndarray, prompt: Prompt, window: Window | None) -> None
     assert 0 <= found.y0 < found.y1 <= IMAGE[1]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "sizes"),
+    [
+        (CLICK, [(400, 200), (200, 100), (100, 50)]),
+        (BACKGROUND, [(400, 200)]),
+        (Prompt((Point(200, 100), Point(220, 100))), [(400, 200)]),
+        (Prompt((Point(200, 100), Point(220, 105), Point(205, 110))), [(128, 64)]),
+        (Prompt((Point(200, 100), Point(220, 105), Point(205, 110), Point(1, 1, positive=False))), [(128, 64)]),
+        (Prompt((Point(10, 10), Point(390, 190), Point(200, 100))), [(400, 200)]),
+        (Prompt((Point(200, 100),), Box(180, 80, 220, 120)), [(400, 200)]),
+    ],
+    ids=["one click", "background", "two clicks", "three", "three and background", "all over the photo", "box"],
+)
+def test_first_windows(prompt: Prompt, sizes: list[tuple[int, int]]) -> None:
+    windows = zoom.first_windows(prompt, IMAGE)
+    assert [window.size for window in windows] == sizes
+    for window in windows:
+        assert 0 <= window.x0 < window.x1 <= IMAGE[0]
+        assert 0 <= window.y0 < window.y1 <= IMAGE[1]
+        assert all(window.x0 <= p.x <= window.x1 and window.y0 <= p.y <= window.y1 for p in prompt.positive)
+
+
+@pytest.mark.parametrize(
+    ("window", "rows", "columns", "cut"),
+    [
+        (Window(100, 50, 300, 150), slice(2, 8), slice(2, 18), False),
+        (Window(100, 50, 300, 150), slice(0, 10), slice(0, 18), True),
+        (Window(100, 50, 300, 150), slice(9, 10), slice(9, 11), False),
+        (Window(0, 0, 200, 100), slice(0, 8), slice(0, 18), False),
+        (Window(0, 0, 400, 200), slice(0, 10), slice(0, 20), False),
+    ],
+    ids=["inside", "over an edge", "a hair over it", "the photo's own edges", "the whole photo"],
+)
+def test_cut_off(window: Window, rows: slice, columns: slice, cut: bool) -> None:
+    mask = np.zeros((10, 20), np.bool_)
+    mask[rows, columns] = True
+    assert zoom.cut_off(mask, window, IMAGE) == cut
+
+
 @given(
     st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
     st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
