@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 
 from backend.annotator import image_url
 from backend.labeling_config import LabelingConfig
-from backend.scenes import Scenes
 from squeezesam_core.errors import SqueezeSAMError
 
 log = logging.getLogger(__name__)
@@ -34,12 +33,12 @@ Call = Callable[[str, str], Any]
 class Ahead:
     """Prepares photos on one thread. Of requests that come while it is busy, the last counts.
 
-    call: asks Label Studio; raises LabelStudioError.
+    call: asks Label Studio; raises LabelStudioError. prepare: given the address of a photo; raises SqueezeSAMError.
     """
 
-    def __init__(self, call: Call, scenes: Scenes) -> None:
+    def __init__(self, call: Call, prepare: Callable[[str], object]) -> None:
         self._call = call
-        self._scenes = scenes
+        self._prepare = prepare
         self._changed = threading.Condition()
         self._wanted: tuple[Mapping[str, Any], LabelingConfig] | None = None
         self._requests = 0
@@ -83,10 +82,10 @@ class Ahead:
                 (task, config), self._wanted = self._wanted, None
             about = (task.get("project"), task.get("id"))
             if about != done:
-                self._prepare(task, config)
+                self._prepare_after(task, config)
                 done = about
 
-    def _prepare(self, task: Mapping[str, Any], config: LabelingConfig) -> None:
+    def _prepare_after(self, task: Mapping[str, Any], config: LabelingConfig) -> None:
         try:
             following = self._call("GET", _following(task["project"], task["id"]))["tasks"]
         except (SqueezeSAMError, LookupError, TypeError) as error:
@@ -98,7 +97,7 @@ class Ahead:
                 if self._closed or self._wanted is not None:
                     return
             with suppress(SqueezeSAMError):  # whoever opens that task is told
-                self._scenes.get(image_url(one, config))
+                self._prepare(image_url(one, config))
 
 
 def _following(project: object, task: object) -> str:

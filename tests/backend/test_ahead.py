@@ -49,7 +49,8 @@ def prepare(service, loaded):
         return Photo.of(np.zeros((60, 80, 3), np.uint8))
 
     def start(studio):
-        opened.append(Ahead(studio, Scenes(load, service.segmenter.spec, service.detector, ByteCache(2**24))))
+        scenes = Scenes(load, service.segmenter.spec, service.detector, service.model_version, ByteCache(2**24))
+        opened.append(Ahead(studio, scenes.get))
         return opened[-1], enough
 
     yield start

@@ -1,5 +1,7 @@
 """Refinement as the annotator sees it, with networks of the test's own: what the reply holds after what was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -130,6 +132,13 @@ def test_a_restart_finds_the_other_prompts_in_the_draft(annotator, predicted, se
     regions = predicted["predictions"][0]["result"]
     draft = {"id": 1, "user": "ann", "updated_at": "2026", "result": [*regions, BOX, ADD]}
     assert fresh(service).refine({**predicted, "drafts": [draft]}, [ADD], CONFIG) == before
+
+
+def test_a_dialogue_goes_on_when_another_version_serves(annotator, predicted, service):
+    annotator.refine(predicted, [ADD], CONFIG)
+    newer = annotator.with_service(replace(service, model_version="newer"))
+    reply = newer.refine(predicted, [BACKGROUND], CONFIG)
+    assert at(reply, 80, 50) and not at(reply, 30, 30)
 
 
 def test_a_click_after_accepting_starts_from_what_was_accepted(annotator, predicted):
