@@ -51,7 +51,11 @@ def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> i
     reach = [
         (NEAR_UNDER_WAY if i < under_way else NEAR) * sqrt(shapes[i].area) if drawn.positive else inf for i in indices
     ]
-    away = [shapes[i].distance(drawn.x, drawn.y, reach[i]) for i in indices]
+    away: list[float] = []
+    nearest = inf
+    for shape, its_reach in zip(shapes, reach, strict=True):  # of many on the photo, few are looked at closely
+        away.append(shape.distance(drawn.x, drawn.y, min(its_reach, nearest)))
+        nearest = min(nearest, away[-1])
     within = [i for i in indices if away[i] < inf]
     return min(within, key=lambda i: (away[i], i >= under_way, shapes[i].area), default=None)
 
