@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from marked_parts import write_part
+
 PAGE = Path(__file__).with_name("speed.md")
 PLOT = Path(__file__).parent / "images" / "soak.svg"
 GOALS = {
@@ -33,8 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     PLOT.parent.mkdir(exist_ok=True)
     found = bench({}, "--repeats", str(options.repeats), "--clicks", str(options.clicks), "--plot", str(PLOT))
-    page = replaced(PAGE.read_text(encoding="utf-8"), "rows", rows(found, options.repeats, options.clicks))
-    PAGE.write_text(replaced(page, "threads", threads(options.repeats)), encoding="utf-8")
+    write_part(PAGE, "rows", __file__, rows(found, options.repeats, options.clicks))
+    write_part(PAGE, "threads", __file__, threads(options.repeats))
 
 
 def bench(settings: dict[str, str], *arguments: str) -> dict[str, Any]:
@@ -90,16 +92,6 @@ def threads(repeats: int) -> list[str]:
         ]
         lines.append(f"| {intra} | {concurrency} | {' | '.join(cells)} |")
     return lines
-
-
-def replaced(page: str, part: str, lines: list[str]) -> str:
-    """The page with what stands between a part's two markers exchanged."""
-    begin, end = f"<!-- {part}: docs/make_http_speed.py -->", f"<!-- end of {part} -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PAGE} has no part {part}: write {begin} and {end} where it belongs.")
-    return before + "\n".join([begin, *lines, end]) + after
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from marked_parts import write_part
 
 PAGE = Path(__file__).with_name("export.md")
 SUITES = ("core", "training", "int8")
@@ -45,18 +47,7 @@ def main() -> None:
         "int8": partial(int8, options.calibration, options.repeats),
     }
     for suite in options.suites.split(","):
-        lines = writers[suite]()
-        PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), suite, lines), encoding="utf-8")
-
-
-def replaced(page: str, suite: str, lines: Iterable[str]) -> str:
-    """The page with a suite's part, between its two markers, exchanged."""
-    begin, end = f"<!-- {suite}: docs/make_speed.py -->", f"<!-- end of {suite} -->"
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise SystemExit(f"{PAGE} has no part {suite}: write {begin} and {end} where its table belongs.")
-    return before + "\n".join([begin, *lines, end]) + after
+        write_part(PAGE, suite, __file__, writers[suite]())
 
 
 def core(repeats: int) -> list[str]:
