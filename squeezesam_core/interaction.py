@@ -29,7 +29,7 @@ STAND_IN_DISTANCE = 0.3
 NEAR, NEAR_UNDER_WAY = 0.5, 1.0
 """A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object
 that is being corrected: its next click is more likely meant for it (measured in docs/labeling.md)."""
-SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
+SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.05
 """A box edits the mask whose own bounding box has at least this IoU with it (likewise)."""
 
 OBEYED = 0.08
