@@ -2,8 +2,8 @@
 
 Label Studio does not tell a backend which task comes next. Where a project is labelled in the order of its tasks (the
 stream's default, and the usual way through the data manager), the next ones are those of higher number that nobody has
-annotated. They are asked for on a thread of its own, never within an annotator's request, and prepared while no request
-is being answered.
+annotated. They are asked for when a task is clicked or submitted, on a thread of its own, never within an annotator's
+request, and prepared while no request is being answered.
 """
 
 import json
@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend.annotator import image_url
-from backend.labeling_config import LabelingConfig
+from backend.events import Event
+from backend.labeling_config import LabelingConfig, parse
 from squeezesam_core.errors import SqueezeSAMError
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,16 @@ class Ahead:
         with self._changed:
             self._wanted = (task, config)
             self._changed.notify_all()
+
+    def submitted(self, event: Event, project: Mapping[str, Any]) -> None:
+        """An annotation was made, or a task skipped: its annotator goes on to those after it, clicks or not.
+
+        project: as the event's webhook describes it.
+        """
+        if event.action == "ANNOTATION_CREATED" and event.tasks:
+            with suppress(SqueezeSAMError):  # whoever opens a task of a wrong configuration is told
+                config = parse(str(project.get("label_config")))
+                self.opened({"id": event.tasks[0], "project": event.project}, config)
 
     def close(self) -> None:
         """End after the photo at hand."""

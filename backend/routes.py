@@ -126,6 +126,8 @@ def routes(
         log.info("Event %s", event)
         outbox.take(event)
         submissions.received(body)
+        if ahead is not None:
+            ahead.submitted(event, body["project"])
         return AsciiJSONResponse({"action": event.action})
 
     @router.get("/status")
