@@ -2,8 +2,8 @@
 
 Label Studio does not tell a backend which task comes next. Where a project is labelled in the order of its tasks (the
 stream's default, and the usual way through the data manager), the next ones are those of higher number that nobody has
-annotated. They are asked for on a thread of its own, never within an annotator's request, and prepared while no request
-is being answered.
+annotated. They are asked for when a task is clicked or submitted, on a thread of its own, never within an annotator's
+request, and prepared while no request is being answered.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend.annotator import image_url
-from backend.labeling_config import LabelingConfig
-from backend.scenes import Scenes
+from backend.events import Event
+from backend.labeling_config import LabelingConfig, parse
 from squeezesam_core.errors import SqueezeSAMError
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,12 @@ Call = Callable[[str, str], Any]
 class Ahead:
     """Prepares photos on one thread. Of requests that come while it is busy, the last counts.
 
-    call: asks Label Studio; raises LabelStudioError.
+    call: asks Label Studio; raises LabelStudioError. prepare: given the address of a photo; raises SqueezeSAMError.
     """
 
-    def __init__(self, call: Call, scenes: Scenes) -> None:
+    def __init__(self, call: Call, prepare: Callable[[str], object]) -> None:
         self._call = call
-        self._scenes = scenes
+        self._prepare = prepare
         self._changed = threading.Condition()
         self._wanted: tuple[Mapping[str, Any], LabelingConfig] | None = None
         self._requests = 0
@@ -65,6 +65,16 @@ class Ahead:
             self._wanted = (task, config)
             self._changed.notify_all()
 
+    def submitted(self, event: Event, project: Mapping[str, Any]) -> None:
+        """An annotation was made, or a task skipped: its annotator goes on to those after it, clicks or not.
+
+        project: as the event's webhook describes it.
+        """
+        if event.action == "ANNOTATION_CREATED" and event.tasks:
+            with suppress(SqueezeSAMError):  # whoever opens a task of a wrong configuration is told
+                config = parse(str(project.get("label_config")))
+                self.opened({"id": event.tasks[0], "project": event.project}, config)
+
     def close(self) -> None:
         """End after the photo at hand."""
         with self._changed:
@@ -83,10 +93,10 @@ class Ahead:
                 (task, config), self._wanted = self._wanted, None
             about = (task.get("project"), task.get("id"))
             if about != done:
-                self._prepare(task, config)
+                self._prepare_after(task, config)
                 done = about
 
-    def _prepare(self, task: Mapping[str, Any], config: LabelingConfig) -> None:
+    def _prepare_after(self, task: Mapping[str, Any], config: LabelingConfig) -> None:
         try:
             following = self._call("GET", _following(task["project"], task["id"]))["tasks"]
         except (SqueezeSAMError, LookupError, TypeError) as error:
@@ -98,7 +108,7 @@ class Ahead:
                 if self._closed or self._wanted is not None:
                     return
             with suppress(SqueezeSAMError):  # whoever opens that task is told
-                self._scenes.get(image_url(one, config))
+                self._prepare(image_url(one, config))
 
 
 def _following(project: object, task: object) -> str:

@@ -1,6 +1,7 @@
 """The two use cases: masks before any click, and masks from clicks and boxes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -68,10 +69,18 @@ class Annotator:
         dialogues: Dialogues | None = None,
     ) -> None:
         self.service = service
-        self.scenes = Scenes(load, service.segmenter.spec, service.detector, cache)
+        self.scenes = Scenes(load, service.segmenter.spec, service.detector, service.model_version, cache)
         self._dialogues = dialogues or Dialogues()
         self._memory: ByteCache[Corrections] = ByteCache(MEMORY_BYTES)
         self._regions: ByteCache[Region] = ByteCache(MEMORY_BYTES)
+
+    def with_service(self, service: Service) -> "Annotator":
+        """The same annotator with other networks: it goes on with the dialogues, and shares the caches, whose keys hold
+        the version wherever a network had a part."""
+        other = copy(self)
+        other.service = service
+        other.scenes = self.scenes.seen_by(service.segmenter.spec, service.detector, service.model_version)
+        return other
 
     @property
     def caches(self) -> dict[str, ByteCache[Any]]:

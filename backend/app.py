@@ -1,8 +1,9 @@
 """Composition root of the web process: settings -> networks, image source, cache -> FastAPI app."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import cv2
 import httpx
@@ -12,23 +13,22 @@ from starlette.exceptions import HTTPException
 
 from backend.addresses import AddressPolicy
 from backend.ahead import Ahead
-from backend.annotator import Annotator, Service
+from backend.annotator import Annotator
 from backend.auth import BasicAuthMiddleware
 from backend.cache import ByteCache
 from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio
-from backend.metrics import CacheStatistics, Metrics
+from backend.metrics import Metrics
 from backend.middleware import LimitMiddleware, RequestMiddleware, described_request
+from backend.networks import load_service, named_version
 from backend.outbox import Jobs, NoJobs, Outbox
 from backend.replies import AsciiJSONResponse, refusal
 from backend.routes import routes
+from backend.serving import Serving, Source
 from backend.settings import Settings
 from backend.status import Problems, Status, waiting
 from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
-from squeezesam_core.ort_session import load_detector, load_segmenter
-from squeezesam_core.registry import default_weights
-from squeezesam_core.store import DETECTOR, SEGMENTER, locate
 
 FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds; Label Studio waits 100 s for a prediction."""
@@ -40,15 +40,13 @@ MOST_SAID = 500
 def create_app(settings: Settings) -> FastAPI:
     """The app that serves. Raises ModelFileError if the weights are missing or damaged."""
     annotator, label_studio = build_annotator(settings)
+    source = networks_of(settings)
     jobs: Jobs = NoJobs()
     if settings.redis_url is not None:
         from backend.jobs import redis_jobs  # RQ is installed with the extra `queue`
 
         jobs = redis_jobs(settings)
-    ahead = None
-    if label_studio is not None and settings.label_studio_api_key is not None:
-        ahead = Ahead(label_studio.call, annotator.scenes)
-    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, caches=annotator.caches, ahead=ahead)
+    return web_app(settings, annotator, label_studio=label_studio, jobs=jobs, source=source, looks_ahead=True)
 
 
 def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
@@ -57,6 +55,11 @@ def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
     label_studio, client = access(settings)
     images = image_source(settings, label_studio, client)
     return Annotator(load_service(settings), images.load, ByteCache(settings.cache_bytes)), label_studio
+
+
+def networks_of(settings: Settings) -> Source:
+    """Where newer networks come from."""
+    return Source(partial(named_version, settings), partial(load_service, settings))
 
 
 def access(settings: Settings) -> tuple[LabelStudio | None, httpx.Client]:
@@ -77,45 +80,53 @@ def image_source(settings: Settings, label_studio: LabelStudio | None, client: h
     return ImageSource(client, limits, label_studio, settings.local_files_root, policy)
 
 
-def load_service(settings: Settings) -> Service:
-    """Load both networks. A prediction depends on both, so the version that Label Studio stores names both."""
-    weights = settings.weights or default_weights()
-    segmenter = load_segmenter(locate(weights, SEGMENTER), settings.threads)
-    detector = load_detector(settings.detector or locate(weights, DETECTOR), settings.threads)
-    version = f"{segmenter.version}+{detector.version}"
-    return Service(segmenter, detector, version, segmenter.precision, detector.precision)
-
-
 def web_app(
     settings: Settings,
     annotator: Annotator,
     *,
     label_studio: LabelStudio | None = None,
     jobs: Jobs | None = None,
-    caches: Mapping[str, CacheStatistics] | None = None,
-    ahead: Ahead | None = None,
+    source: Source | None = None,
+    looks_ahead: bool = False,
 ) -> FastAPI:
     """The web part around an annotator: routes, authentication, limits, errors as {cause, remedy}.
 
     label_studio: asked for predictions to compare annotations with. jobs: where work is asked for, None without a
-    queue; caches: by name, for /metrics. ahead: prepares the photos that come next.
+    queue. source: of the networks that may take the place of the annotator's. looks_ahead: whether the photos that come
+    next are prepared; Label Studio and its key are needed for it.
     """
     problems, metrics, started = Problems(), Metrics(), time.monotonic()
+    serving = Serving(annotator, source)
     outbox = Outbox(jobs or NoJobs(), problems)
-    fetch = None if label_studio is None or settings.label_studio_api_key is None else label_studio.prediction
+    asked = None if settings.label_studio_api_key is None else label_studio
+    fetch = None if asked is None else asked.prediction
     submissions = Submissions(metrics, problems, fetch, settings.max_image_pixels)
+
+    def prepare(url: str) -> None:
+        serving.annotator.scenes.get(url)
+
+    ahead = Ahead(asked.call, prepare) if asked is not None and looks_ahead else None
     metrics.watch_queue(lambda: waiting(outbox.overview()))
-    for name, cache in (caches or {}).items():
+    for name, cache in annotator.caches.items():
         metrics.watch_cache(name, cache)
 
     def status() -> Status:
-        latest = problems.latest_first()
-        return Status(annotator.service, started, metrics.history, latest, outbox.overview(), settings.label_studio_url)
+        return Status(
+            serving.annotator.service,
+            started,
+            metrics.history,
+            problems.latest_first(),
+            outbox.overview(),
+            settings.label_studio_url,
+            serving.refusal,
+        )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         outbox.start()
+        serving.start()
         yield
+        serving.stop()
         outbox.stop()
         submissions.close()
         if ahead is not None:
@@ -123,7 +134,7 @@ def web_app(
 
     # FastAPI's own pages load scripts from elsewhere
     app = FastAPI(title="SqueezeSAM for Label Studio", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.include_router(routes(annotator, settings, problems, metrics, submissions, outbox, status, ahead))
+    app.include_router(routes(serving, settings, problems, metrics, submissions, outbox, status, ahead))
 
     @app.exception_handler(SqueezeSAMError)
     async def known(request: Request, error: SqueezeSAMError) -> AsciiJSONResponse:

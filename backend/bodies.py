@@ -9,12 +9,16 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, overload
 
 from squeezesam_core.errors import SqueezeSAMError
 
-# A quote within a JSON string has a backslash before it: this finds keys alone, and all lists of digits under them.
-_RLE = re.compile(rb'(?<!\\)"rle"\s*:\s*\[([0-9,\s]*)\]')
+# A quote within a JSON string has a backslash before it: this finds keys alone. What a list holds is looked at
+# afterwards: to pass over "anything but ]" is three times as fast as to pass over digits.
+_RLE = re.compile(rb'(?<!\\)"rle"\s*:\s*\[([^]]*)\]')
+_BLANKS = b" \t\r\n"
+_NUMBERS = b"0123456789," + _BLANKS
 
 
 class MalformedBodyError(SqueezeSAMError):
@@ -30,18 +34,21 @@ class RLEText(Sequence[int]):
 
     def compact(self) -> bytes:
         """As Python writes the list, without blanks: the same for the same numbers."""
-        return b"[" + b"".join(self.text.split()) + b"]"
+        return b"[" + self.text.translate(None, _BLANKS) + b"]"
 
     def numbers(self) -> list[int]:
         """The numbers."""
         parsed: list[int] = json.loads(self.compact())
         return parsed
 
+    def __bool__(self) -> bool:
+        return not self.text.isspace() and self.text != b""
+
     def __iter__(self) -> Iterator[int]:
         return iter(self.numbers())
 
     def __len__(self) -> int:
-        return self.text.count(b",") + 1 if self.text.strip() else 0
+        return self.text.count(b",") + 1 if self else 0
 
     @overload
     def __getitem__(self, index: int) -> int: ...
@@ -53,16 +60,20 @@ class RLEText(Sequence[int]):
 
 def parse(body: bytes) -> Any:
     """JSON, where each "rle" that is a list of whole numbers is an RLEText. Raises MalformedBodyError."""
-    texts: list[bytes] = []
+    texts: dict[str, bytes] = {}
+    ours = token_hex(16)  # what no sender can know, so that only this function's stand-ins are taken for them
 
     def keep(match: re.Match[bytes]) -> bytes:
-        texts.append(match[1])
-        return b'"rle":[%d]' % (len(texts) - 1)
+        if match[1].translate(None, _NUMBERS):
+            return match[0]
+        stand_in = f"{ours}{len(texts)}"
+        texts[stand_in] = match[1]
+        return b'"rle":"%s"' % stand_in.encode()
 
     def restore(entry: dict[str, Any]) -> dict[str, Any]:
-        match entry.get("rle"):
-            case [index] if type(index) is int and 0 <= index < len(texts):  # ours: all lists like it were replaced
-                entry["rle"] = RLEText(texts[index])
+        stand_in = entry.get("rle")
+        if isinstance(stand_in, str) and stand_in in texts:
+            entry["rle"] = RLEText(texts[stand_in])
         return entry
 
     try:

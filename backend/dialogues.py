@@ -6,8 +6,9 @@ the task holds what is on screen only once the page has saved its draft, five se
 remembered here, per task and annotator, until the task itself tells better.
 
 Nothing in a request names the annotator but their draft. A request belongs to a dialogue if it or its draft holds one
-of the dialogue's prompts (their ids are random). Only for GUESS_SECONDS, while a page has not saved yet, does a request
-without such a link continue the last dialogue of the task; and never again on a task where that has proved wrong.
+of the dialogue's prompts (their ids are random). Only while a page cannot have saved yet, for GUESS_SECONDS from the
+first prompt on, does a request without such a link continue the last dialogue of the task; not if its points were drawn
+in a window of another size, and never again on a task where that has proved wrong.
 
 `follow` is the whole logic, a pure function; `Dialogues` keeps its states, within bounds. Losing a state costs nothing
 but these memories: the prompts in the request and its draft give the same masks again.
@@ -23,7 +24,8 @@ from squeezesam_core.prompts import Box, Point
 from squeezesam_core.shapes import Shape
 
 GUESS_SECONDS = 15.0
-"""Label Studio saves a draft five seconds after the first change; the rest is margin for a slow page."""
+"""Label Studio saves a draft five seconds after the first change, and every five while changes go on; the rest is
+margin for a slow page."""
 MOST_AT_ONCE = 8
 """Dialogues kept on one task."""
 
@@ -33,8 +35,9 @@ class Mark:
     """A prompt as drawn in the page.
 
     id: the page's; type: "keypointlabels" or "rectanglelabels"; control: the smart control; label: of the object, None
-    for the background; signed: whether the request told a click's sign; stamp: the task's state when the mark was first
-    sent.
+    for the background; signed: whether the request told a click's sign; window: a point's own width in percent of the
+    photo, two pixels of a screen, which tells how wide that page shows the photo; stamp: the task's state when the mark
+    was first sent.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Mark:
     label: str | None
     drawn: Point | Box
     signed: bool = field(default=True, compare=False)
+    window: float | None = field(default=None, compare=False)
     stamp: Hashable = field(default=None, compare=False)
 
     @property
@@ -90,7 +94,7 @@ class Dialogue:
     marks: in the order drawn; answer: the regions last replied with. accepted: regions that were suggested and then
     accepted, which the task does not hold yet, and spent: the marks they came from. deleted: marks that were taken
     back, which the task may still hold. carried: ids of marks that were taken over by a guess. user: None until a draft
-    told; at: seconds, of the last request.
+    told; began, at: seconds, of the first and the last request.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -100,6 +104,7 @@ class Dialogue:
     deleted: tuple[Mark, ...] = ()
     carried: frozenset[str] = frozenset()
     user: str | None = None
+    began: float = 0.0
     at: float = 0.0
 
     @property
@@ -130,7 +135,7 @@ def follow(known: Known, asked: Asked, now: float) -> Known:
     """The state after a request; its last dialogue is the one that the request belongs to."""
     linked = _linked(known, asked)
     found = linked or _guessed(known, asked, now)
-    dialogue = _continue(found or Dialogue(), asked, now, guess=linked is None)
+    dialogue = _continue(found or Dialogue(began=now), asked, now, guess=linked is None)
     others = [other for other in known.dialogues if other is not linked]
     contested = known.contested
     if linked is not None:  # whoever was taken to have gone on with these marks was somebody else
@@ -159,10 +164,17 @@ def _linked(known: Known, asked: Asked) -> Dialogue | None:
 
 def _guessed(known: Known, asked: Asked, now: float) -> Dialogue | None:
     """The last dialogue, of those that may be the same person's."""
-    if known.contested:
-        return None
-    theirs = [d for d in known.dialogues if d.user in (None, asked.user) and now - d.at <= GUESS_SECONDS]
-    return theirs[-1] if theirs else None
+    theirs = [d for d in known.dialogues if _may_be_of_one_page(d, asked, now)]
+    return theirs[-1] if theirs and not known.contested else None
+
+
+def _may_be_of_one_page(dialogue: Dialogue, asked: Asked, now: float) -> bool:
+    """Whether nothing speaks against it: neither the draft, nor one that is missing though there was time to save it,
+    nor the size of the window."""
+    since = dialogue.began if dialogue.user is None else dialogue.at
+    ours, theirs = ({mark.window for mark in marks} - {None} for marks in (dialogue.marks, asked.marks))
+    same_window = not ours or not theirs or bool(ours & theirs)
+    return dialogue.user == asked.user and now - since <= GUESS_SECONDS and same_window
 
 
 def _continue(old: Dialogue, asked: Asked, now: float, guess: bool) -> Dialogue:
@@ -185,7 +197,7 @@ def _continue(old: Dialogue, asked: Asked, now: float, guess: bool) -> Dialogue:
     alive = {mark.id for mark in live}
     deleted = tuple(mark for mark in (*deleted, *before) if mark.id not in alive)
     carried = (old.carried | old.ids if guess else old.carried) & (alive | {mark.id for mark in spent})
-    return Dialogue(live, old.answer, accepted, spent, deleted, carried, asked.user or old.user, now)
+    return Dialogue(live, old.answer, accepted, spent, deleted, carried, asked.user or old.user, old.began, now)
 
 
 def _as_known(mark: Mark, known: Mark | None, stamp: Hashable) -> Mark:

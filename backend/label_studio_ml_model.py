@@ -12,9 +12,10 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend import events
-from backend.annotator import EMPTY, Annotator, Prediction
-from backend.app import build_annotator
+from backend.annotator import EMPTY, Prediction
+from backend.app import build_annotator, networks_of
 from backend.labeling_config import parse
+from backend.serving import Serving
 from backend.settings import load_settings
 from backend.status import Problems
 
@@ -22,9 +23,12 @@ log = logging.getLogger(__name__)
 
 
 @cache
-def _annotator() -> Annotator:
+def _serving() -> Serving:
     """One for the process: 1.0.9 builds its model at every /setup, 2.x at every request."""
-    return build_annotator(load_settings())[0]
+    settings = load_settings()
+    serving = Serving(build_annotator(settings)[0], networks_of(settings))
+    serving.start()
+    return serving
 
 
 class SqueezeSAM(LabelStudioMLBase):
@@ -35,7 +39,7 @@ class SqueezeSAM(LabelStudioMLBase):
         super().__init__(project_id=project_id, label_config=label_config, **more)
         self._config = label_config
         self._problems = Problems()
-        _annotator()  # wrong settings and damaged weights show when the model is built
+        _serving()  # wrong settings and damaged weights show when the model is built
 
     def predict(
         self, tasks: Sequence[Mapping[str, Any]], context: Mapping[str, Any] | None = None, **_: Any
@@ -59,7 +63,7 @@ class SqueezeSAM(LabelStudioMLBase):
         log.info("Event %s", events.parse({**(data or {}), "action": event}))
 
     def _reply(self, task: Mapping[str, Any], prompts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        annotator = _annotator()
+        annotator = _serving().annotator
         prediction: Prediction = EMPTY
         try:
             config = parse(self._config or "")

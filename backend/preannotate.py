@@ -32,7 +32,7 @@ _ANY_VERSIONS = {
 """True of every task; but Label Studio lists the columns that are filtered by, and this one without the masks."""
 
 OURS = re.compile(r"squeezesam-[0-9a-f]{12}(\+|$)")
-"""How a model_version of this backend begins (backend.app.load_service)."""
+"""How a model_version of this backend begins (backend.networks.model_version)."""
 
 
 @dataclass(frozen=True)

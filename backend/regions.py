@@ -154,7 +154,8 @@ def _mark(result: Result, config: LabelingConfig, image: Size) -> Mark | None:
         drawn = _hull(value, image)
         Prompt(box=drawn).check(image)
     signed = "is_positive" in result or label is None
-    return Mark(str(result["id"]), kind, str(result.get("from_name")), label, drawn, signed)
+    window = round(float(value.get("width") or 0), 6) if kind == "keypointlabels" else None
+    return Mark(str(result["id"]), kind, str(result.get("from_name")), label, drawn, signed, window or None)
 
 
 def _saved(draft: Mapping[str, Any], config: LabelingConfig, image: Size) -> Iterator[Mark]:

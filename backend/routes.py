@@ -21,6 +21,7 @@ from backend.outbox import Outbox
 from backend.pages import status_page
 from backend.protocol import SetupRequest, predict_request
 from backend.replies import NEVER_KEPT, AsciiJSONResponse
+from backend.serving import Serving
 from backend.settings import Settings
 from backend.status import Problems, Status
 from backend.submissions import Submissions
@@ -34,7 +35,7 @@ class TooMuchError(SqueezeSAMError):
 
 
 def routes(
-    annotator: Annotator,
+    serving: Serving,
     settings: Settings,
     problems: Problems,
     metrics: Metrics,
@@ -45,6 +46,7 @@ def routes(
 ) -> APIRouter:
     """The routes. What computes runs on threads: what a person waits for on `settings.concurrency` of them, and
     requests of several tasks on one more, so that a whole project never holds up a click; the others answer at once.
+    Each takes the annotator in service when its work begins, and stays with it.
 
     status: reads the status; it may ask the queue, so it too runs on a thread. ahead: prepares the next photos.
     """
@@ -52,13 +54,15 @@ def routes(
     awaited, batches = CapacityLimiter(settings.concurrency), CapacityLimiter(1)
     latest = Latest()
     apart = CapacityLimiter(1)  # predictions that take all threads must not silence the status
-    version = annotator.service.model_version
 
-    def reply(predictions: Sequence[Prediction]) -> AsciiJSONResponse:
+    def version() -> str:
+        return serving.annotator.service.model_version
+
+    def reply(predictions: Sequence[Prediction], version: str) -> AsciiJSONResponse:
         fields = [{"result": p.result, "score": p.score, "model_version": version} for p in predictions]
         return AsciiJSONResponse({"results": fields})
 
-    def one_of_many(task: Any, config: LabelingConfig) -> Prediction:
+    def one_of_many(annotator: Annotator, task: Any, config: LabelingConfig) -> Prediction:
         """Label Studio drops a whole batch unless each task has a result: a task that fails has an empty one."""
         started = time.perf_counter()
         try:
@@ -70,15 +74,15 @@ def routes(
         return prediction
 
     def refined(task: Any, context: Sequence[Any], config: LabelingConfig, overtaken: Callable[[], bool]) -> Response:
-        started = time.perf_counter()
+        started, annotator = time.perf_counter(), serving.annotator
         submissions.clicks.prompted(task["id"], context)
         prediction = annotator.refine(task, context, config, overtaken)
         metrics.predicted("click", time.perf_counter() - started)
-        return reply([prediction])
+        return reply([prediction], annotator.service.model_version)
 
     @router.get("/health")
     async def health() -> dict[str, str]:
-        return {"status": "UP", "model_version": version}
+        return {"status": "UP", "model_version": version()}
 
     @router.post("/setup")
     async def setup(request: SetupRequest) -> dict[str, str]:
@@ -86,14 +90,16 @@ def routes(
             check(request.label_config)
         except SqueezeSAMError as error:
             problems.record("Reading the project's labeling configuration", error)
-        return {"model_version": version}
+        return {"model_version": version()}
 
     @router.get("/versions")
     async def versions() -> dict[str, list[str]]:
-        return {"versions": [version]}
+        return {"versions": [version()]}
 
     def pre_annotated(tasks: Sequence[Any], config: LabelingConfig) -> Response:
-        return reply([one_of_many(task, config) for task in tasks])
+        annotator = serving.annotator
+        predictions = [one_of_many(annotator, task, config) for task in tasks]
+        return reply(predictions, annotator.service.model_version)
 
     @router.post("/predict")
     async def predict(request: Request) -> Response:
@@ -120,6 +126,8 @@ def routes(
         log.info("Event %s", event)
         outbox.take(event)
         submissions.received(body)
+        if ahead is not None:
+            ahead.submitted(event, body["project"])
         return AsciiJSONResponse({"action": event.action})
 
     @router.get("/status")

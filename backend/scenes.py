@@ -28,25 +28,35 @@ class Scene:
 
 
 class Scenes:
-    """The scenes of photos by their address, within the cache's bound. Losing one costs time, never an answer."""
+    """The scenes of photos by their address, within the cache's bound. Losing one costs time, never an answer.
+
+    spec: of the segmenter; version: of both networks: a scene made for one is never given to another.
+    """
 
     def __init__(
-        self, load: Callable[[str], Photo], spec: NetworkInput, detector: DetectorSession, cache: ByteCache[Scene]
+        self,
+        load: Callable[[str], Photo],
+        spec: NetworkInput,
+        detector: DetectorSession,
+        version: str,
+        cache: ByteCache[Scene],
     ) -> None:
         self._load = load
         self._spec = spec
         self._detector = detector
+        self._version = version
         self.cache = cache
 
-    def __contains__(self, url: str) -> bool:
-        return url in self.cache
+    def seen_by(self, spec: NetworkInput, detector: DetectorSession, version: str) -> "Scenes":
+        """Those of the same photos for other networks, in the same cache."""
+        return Scenes(self._load, spec, detector, version, self.cache)
 
     def get(self, url: str) -> Scene:
         """The photo's scene; requests that ask for one photo at once share one decoding.
 
         Raises ImageFetchError, InvalidImageError (backend.images).
         """
-        return self.cache.get(url, lambda: self._look(url))
+        return self.cache.get((self._version, url), lambda: self._look(url))
 
     def _look(self, url: str) -> Scene:
         photo = self._load(url)

@@ -44,11 +44,10 @@ class Problems:
 
     def record(self, doing: str, error: Exception) -> Problem:
         """Log a failure and keep it; one that is not a SqueezeSAMError is a bug and is logged with its traceback."""
+        cause, remedy = explained(error)
         if isinstance(error, SqueezeSAMError):
-            cause, remedy = error.cause, error.remedy
             log.warning("%s failed: %s %s", doing, cause, remedy)
         else:
-            cause, remedy = f"Internal error ({type(error).__name__}).", INTERNAL_REMEDY
             log.error("%s failed", doing, exc_info=error)
         problem = Problem(datetime.now(UTC).isoformat(timespec="seconds"), request_id.get(), doing, cause, remedy)
         self._kept.append(problem)
@@ -57,6 +56,19 @@ class Problems:
     def latest_first(self) -> list[Problem]:
         """The kept failures."""
         return list(reversed(self._kept))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the version that is to serve does not, and the one before it goes on.
+
+    at: UTC, ISO 8601; version: its model_version, "" if the store does not tell.
+    """
+
+    at: str
+    version: str
+    cause: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,8 @@ def waiting(overview: JobsOverview) -> int | None:
 class Status:
     """Everything that /status shows.
 
-    started: time.monotonic() at the start. label_studio: its address, None if not set.
+    started: time.monotonic() at the start. label_studio: its address, None if not set. refusal: of a version that was
+    published and does not serve.
     """
 
     service: Service
@@ -105,6 +118,7 @@ class Status:
     problems: Sequence[Problem]
     overview: JobsOverview
     label_studio: str | None
+    refusal: Refusal | None = None
 
     @property
     def uptime(self) -> float:
@@ -116,6 +130,7 @@ class Status:
         ious, clicks = list(self.history.ious), list(self.history.clicks_per_mask)
         return {
             "model_version": self.service.model_version,
+            "not_served": None if self.refusal is None else asdict(self.refusal),
             "segmenter": network(self.service.segmenter_precision),
             "detector": network(self.service.detector_precision),
             "uptime_s": round(self.uptime),
@@ -129,6 +144,13 @@ class Status:
             "corrected_share": corrected_share(ious),
             "clicks_per_mask": mean(clicks),
         }
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """Cause and remedy; of a bug only its kind, as people see them."""
+    if isinstance(error, SqueezeSAMError):
+        return error.cause, error.remedy
+    return f"Internal error ({type(error).__name__}).", INTERNAL_REMEDY
 
 
 def network(precision: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ STAND_IN_DISTANCE = 0.3
 NEAR, NEAR_UNDER_WAY = 0.5, 1.0
 """A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object
 that is being corrected: its next click is more likely meant for it (measured in docs/labeling.md)."""
-SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.1
+SAME_BOX, SAME_BOX_UNDER_WAY = 0.2, 0.05
 """A box edits the mask whose own bounding box has at least this IoU with it (likewise)."""
 
 OBEYED = 0.08
@@ -51,7 +51,11 @@ def edited(drawn: Point | Box, shapes: Sequence[Shape], under_way: int = 0) -> i
     reach = [
         (NEAR_UNDER_WAY if i < under_way else NEAR) * sqrt(shapes[i].area) if drawn.positive else inf for i in indices
     ]
-    away = [shapes[i].distance(drawn.x, drawn.y, reach[i]) for i in indices]
+    away: list[float] = []
+    nearest = inf
+    for shape, its_reach in zip(shapes, reach, strict=True):  # of many on the photo, few are looked at closely
+        away.append(shape.distance(drawn.x, drawn.y, min(its_reach, nearest)))
+        nearest = min(nearest, away[-1])
     within = [i for i in indices if away[i] < inf]
     return min(within, key=lambda i: (away[i], i >= under_way, shapes[i].area), default=None)
 

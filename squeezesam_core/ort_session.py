@@ -64,7 +64,7 @@ class OrtDetector:
 
 
 def load_segmenter(directory: Path, threads: int = 1, precision: str = "int8") -> OrtSegmenter:
-    """Load the version in `directory`. Raises ModelFileError if a file is missing or damaged."""
+    """Load the version in `directory`. Raises ModelFileError if a file is missing or damaged, or fails its check."""
     manifest = load_manifest(directory)
     if manifest.spec.channels == 3:
         raise ModelFileError(f"{directory} holds a detector, not a segmenter.", "Name the segmenter's folder.")
@@ -105,7 +105,15 @@ def _checked_session(manifest: Manifest, threads: int, precision: str) -> tuple[
         100 * agreement,
         100 * GOLDEN_AGREEMENT,
     )
-    return _session(manifest.path("fp32"), threads), "fp32"
+    session = _session(manifest.path("fp32"), threads)
+    agreement = golden_agreement(session, manifest.path("golden"))
+    if agreement < GOLDEN_AGREEMENT:
+        raise ModelFileError(
+            f"{manifest.version} does not compute its own golden input's answer in fp32 either "
+            f"({100 * agreement:.1f} % of the pixels agree).",
+            "Its files do not belong together: export the version again, or roll back.",
+        )
+    return session, "fp32"
 
 
 def golden_agreement(session: onnxruntime.InferenceSession, golden: Path) -> float:

@@ -3,16 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from math import hypot
+from math import hypot, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core.geometry import Size
 from squeezesam_core.runs import Runs
-
-THUMBNAIL_SIDE = 256
-"""Distances are measured at this longer side, so they cost the same for every photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +53,6 @@ class Shape:
         """The same for equal masks."""
         return hashlib.sha256(repr(self.size).encode() + self.runs.starts.tobytes() + self.runs.ends.tobytes()).digest()
 
-    @property
-    def thumbnail(self) -> NDArray[np.bool_]:
-        """(h, w) bool: set where any pixel of the mask is. Not kept: it is larger than the mask, and quickly made."""
-        width, height = self.size
-        scale = min(1.0, THUMBNAIL_SIDE / max(width, height))
-        # what rounding leaves of a sum that should be 0 is far below the share of one pixel
-        return self.runs.coverage((max(1, round(width * scale)), max(1, round(height * scale)))) > 1e-7
-
     def mask(self) -> NDArray[np.bool_]:
         """(H, W) bool."""
         return self.runs.mask()
@@ -76,13 +65,9 @@ class Shape:
         left, top, width, height = self.box
         away = hypot(max(left - x, 0.0, x - left - width), max(top - y, 0.0, y - top - height))
         if self.area == 0 or away > within:
-            return float("inf")
-        thumbnail = self.thumbnail
-        rows, columns = thumbnail.shape
-        scale_x, scale_y = columns / self.size[0], rows / self.size[1]
-        column, row = min(int(x * scale_x), columns - 1), min(int(y * scale_y), rows - 1)
-        if thumbnail[row, column]:
-            return 0.0
-        ys, xs = np.nonzero(thumbnail)
-        nearest = float(np.hypot((xs - column) / scale_x, (ys - row) / scale_y).min())
-        return nearest if nearest <= within else float("inf")
+            return inf
+        rows, starts, ends = self.runs.rows()
+        across = np.maximum(np.maximum(starts - x, x - ends), 0)
+        down = np.maximum(np.maximum(rows - y, y - rows - 1), 0)
+        nearest = float(np.hypot(across, down).min())
+        return nearest if nearest <= within else inf

@@ -20,6 +20,7 @@ def examine(number: int | None = None, address: str | None = None) -> Iterator[F
         yield failed("settings", error)
         return
     yield from installation.networks(settings)
+    yield installation.in_service(settings, address or f"http://{settings.host}:{settings.port}")
     yield installation.threads(settings)
     yield environment.address(settings)
     yield environment.key(settings)

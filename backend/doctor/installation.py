@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 
+import httpx
+
 from backend.doctor.finding import Finding, doubtful, failed, ok, wrong
+from backend.networks import named, named_version
 from backend.settings import Settings
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.ort_session import load_detector, load_segmenter
-from squeezesam_core.registry import default_weights, load_manifest
+from squeezesam_core.registry import load_manifest
 
 
 def model_files(folder: Path) -> list[Finding]:
@@ -33,8 +36,11 @@ def self_check(network: str, precision: str) -> Finding:
 
 def networks(settings: Settings) -> list[Finding]:
     """The networks that the settings name: their files, then whether they load and compute rightly."""
-    weights = settings.weights or default_weights()
-    segmenter, detector = weights / "squeezesam", settings.detector or weights / "saliency"
+    try:
+        to_serve = named(settings)
+    except ModelFileError as error:
+        return [failed("model files", error)]
+    segmenter, detector = to_serve.segmenter, to_serve.detector
     found = model_files(segmenter) + ([] if detector.is_file() else model_files(detector))
     if any(finding.state == "wrong" for finding in found):
         return found
@@ -43,6 +49,23 @@ def networks(settings: Settings) -> list[Finding]:
     except ModelFileError as error:
         return [*found, failed("loading the networks", error)]
     return [*found, *(self_check(network, precision) for network, precision in loaded.items())]
+
+
+def in_service(settings: Settings, address: str) -> Finding:
+    """The backend at an address, if one answers there, serves the version that the settings name."""
+    check = "version in service"
+    try:
+        served = httpx.get(f"{address.rstrip('/')}/health", timeout=10.0, trust_env=False).json()["model_version"]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError):
+        return ok(check, f"No backend answers at {address} from here.")
+    try:
+        to_serve = named_version(settings)
+    except ModelFileError as error:
+        return wrong(check, f"The backend at {address} goes on with {served}: {error.cause}", error.remedy)
+    if served != to_serve:
+        cause = f"The backend at {address} serves {served}, and {to_serve} is to serve."
+        return wrong(check, cause, f"If it was published seconds ago, ask again; otherwise {address}/status says why.")
+    return ok(check, f"{served}, at {address}.")
 
 
 def threads(settings: Settings, cores: int | None = None) -> Finding:

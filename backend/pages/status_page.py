@@ -54,11 +54,14 @@ JOB_NAMES = {"preannotate": "pre-annotation", "finetune": "fine-tuning"}
 def render(status: Status) -> str:
     """The page."""
     slow = "failed" in {check["self_check"] for check in _networks(status).values()}
+    state = "serves, slower than it could" if slow else "serves"
+    if status.refusal is not None:
+        state = "serves, but not the version published last"
     template = Template(files("backend.pages").joinpath("status.html").read_text(encoding="utf-8"))
     reached = status.label_studio or "LABEL_STUDIO_URL is not set"
     return template.substitute(
-        state="serves, slower than it could" if slow else "serves",
-        tone="warn" if slow else "good",
+        state=state,
+        tone="good" if state == "serves" else "warn",
         uptime=_duration(status.uptime),
         label_studio=f"Label Studio: {escape(reached)}",
         tiles=_tiles(status),
@@ -177,6 +180,10 @@ def _model(status: Status) -> str:
         '<p class="soft small">The self-check compares int8 with a stored answer of fp32 on this CPU; '
         "where it fails, fp32 serves at about twice the time.</p>"
     )
+    if status.refusal is not None:
+        version, at = escape(status.refusal.version) or "Another version", _time(status.refusal.at)
+        reason = f"{_text(status.refusal.cause)} {_text(status.refusal.remedy)}"
+        note += f'<p class="state warn">Since {at}, {version} is to serve and does not: {reason}</p>'
     head = "<tr><th>Network</th><th>Version</th><th>Precision</th><th>Self-check</th></tr>"
     return f"{note}<table>{head}{''.join(rows)}</table>"
 

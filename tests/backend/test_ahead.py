@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
+from backend import events
 from backend.ahead import AHEAD, Ahead
 from backend.benchmarks.bodies import CONFIG
 from backend.cache import ByteCache
@@ -49,7 +50,8 @@ def prepare(service, loaded):
         return Photo.of(np.zeros((60, 80, 3), np.uint8))
 
     def start(studio):
-        opened.append(Ahead(studio, Scenes(load, service.segmenter.spec, service.detector, ByteCache(2**24))))
+        scenes = Scenes(load, service.segmenter.spec, service.detector, service.model_version, ByteCache(2**24))
+        opened.append(Ahead(studio, scenes.get))
         return opened[-1], enough
 
     yield start
@@ -66,6 +68,24 @@ def test_the_next_tasks_without_annotations_are_asked_for_and_prepared(prepare, 
     query = parse_qs(urlsplit(studio.asked[0]).query)
     assert query["project"] == ["3"]
     assert '"filter:tasks:id", "operator": "greater", "type": "Number", "value": 7' in query["query"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "prepares"),
+    [
+        ({"action": "ANNOTATION_CREATED", "task": {"id": 7}, "project": {"id": 3, "label_config": CONFIG}}, True),
+        ({"action": "ANNOTATION_UPDATED", "task": {"id": 7}, "project": {"id": 3, "label_config": CONFIG}}, False),
+        ({"action": "ANNOTATION_CREATED", "task": {"id": 7}, "project": {"id": 3}}, False),
+        ({"action": "ANNOTATION_CREATED", "project": {"id": 3, "label_config": CONFIG}}, False),
+    ],
+    ids=["submitted", "changed later", "without a configuration", "without a task"],
+)
+def test_a_submitted_task_has_those_after_it_prepared(prepare, body, prepares):
+    studio = Studio()
+    ahead, enough = prepare(studio)
+    ahead.submitted(events.parse(body), body["project"])
+    assert enough.wait(10 if prepares else 0.2) is prepares
+    assert len(studio.asked) == prepares
 
 
 def test_nothing_is_begun_while_a_request_is_answered(prepare, loaded):

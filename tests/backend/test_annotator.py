@@ -1,5 +1,7 @@
 """Refinement as the annotator sees it, with networks of the test's own: what the reply holds after what was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,13 @@ def test_a_restart_finds_the_other_prompts_in_the_draft(annotator, predicted, se
     assert fresh(service).refine({**predicted, "drafts": [draft]}, [ADD], CONFIG) == before
 
 
+def test_a_dialogue_goes_on_when_another_version_serves(annotator, predicted, service):
+    annotator.refine(predicted, [ADD], CONFIG)
+    newer = annotator.with_service(replace(service, model_version="newer"))
+    reply = newer.refine(predicted, [BACKGROUND], CONFIG)
+    assert at(reply, 80, 50) and not at(reply, 30, 30)
+
+
 def test_a_click_after_accepting_starts_from_what_was_accepted(annotator, predicted):
     accepted = annotator.refine(predicted, [ADD], CONFIG)
     next_click = annotator.refine(predicted, [REMOVE], CONFIG)
@@ -140,7 +149,7 @@ def test_a_click_after_accepting_starts_from_what_was_accepted(annotator, predic
     assert annotator.refine(saved, [REMOVE], CONFIG) == next_click, "the draft has caught up"
 
 
-def test_an_edited_region_is_where_corrections_start(annotator, predicted):
+def test_an_edited_region_is_where_corrections_start(one_look, annotator, predicted):
     [region] = annotator.refine(predicted, [click("other", 50, 50)], CONFIG).result
     [edited] = annotator.refine(predicted, [REMOVE], CONFIG).result
     drafts = [{"id": 1, "user": "ann", "updated_at": "2026", "result": [edited]}]

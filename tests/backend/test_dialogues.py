@@ -108,6 +108,39 @@ def test_after_a_while_only_evidence_counts():
     assert [m.id for m in linked.dialogues[-1].marks] == ["x", "a"]
 
 
+@pytest.mark.parametrize(
+    ("moments", "marks"),
+    [((0.0, 14.0), "xa"), ((0.0, 16.0), "a"), ((0.0, 8.0, 16.0), "g"), ((0.0, 8.0, 14.0), "xag")],
+    ids=["before a draft is due", "a draft is due", "due since the first prompt", "not yet due"],
+)
+def test_a_guess_ends_when_the_first_prompts_page_must_have_saved(moments, marks):
+    known = Known()
+    for moment, mark in zip(moments, (BOX, A, BACK), strict=False):
+        known = follow(known, Asked((mark,)), moment)
+    assert "".join(mark.id for mark in known.dialogues[-1].marks) == marks
+
+
+def test_a_known_annotators_dialogue_is_continued_for_as_long_after_each_prompt():
+    known = Known()
+    for number, mark in enumerate((BOX, A, BACK)):
+        known = follow(known, Asked((mark,), "ann"), 10.0 * number)
+    assert known.dialogues[-1].marks == (BOX, A, BACK)
+
+
+@pytest.mark.parametrize(
+    ("windows", "marks"),
+    [((0.23, 0.23), "ga"), ((0.23, 0.19), "a"), ((0.23, None), "ga"), ((None, 0.23), "ga")],
+    ids=["the same", "another", "a request that does not tell", "a dialogue that does not tell"],
+)
+def test_points_of_another_window_are_another_annotators(windows, marks):
+    requests = (Asked((replace(mark, window=window),)) for mark, window in zip((BACK, A), windows, strict=True))
+    assert "".join(mark.id for mark in after(*requests).dialogues[-1].marks) == marks
+
+
+def test_a_draft_of_somebody_ends_the_guess_about_nobody():
+    assert [mark.id for mark in after(Asked((BOX,)), Asked((A,), "bob")).dialogues[-1].marks] == ["a"]
+
+
 def test_a_moved_prompt_is_where_it_is_now():
     moved = replace(A, drawn=Point(9, 9))
     assert after(Asked((A, B)), Asked((moved, B))).dialogues[-1].marks == (moved, B)
@@ -194,7 +227,7 @@ class TestStore:
         store = Dialogues(seconds=100.0, clock=lambda: now[0])
         store.follow(1, Asked((A,)))
         now[0] = 101.0
-        assert store.follow(1, Asked((BOX,))) == Dialogue((BOX,), at=101.0)
+        assert store.follow(1, Asked((BOX,))) == Dialogue((BOX,), began=101.0, at=101.0)
 
 
 class Annotator(RuleBasedStateMachine):

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from backend.serving import Serving
 from tests.backend.test_app import CONFIG, VERSION, click, task
 
 
@@ -32,7 +33,7 @@ def model(request, annotator, photos, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "label_studio_ml.model", module)
     monkeypatch.delitem(sys.modules, "backend.label_studio_ml_model", raising=False)
     ours = importlib.import_module("backend.label_studio_ml_model")
-    monkeypatch.setattr(ours, "_annotator", lambda: annotator)
+    monkeypatch.setattr(ours, "_serving", lambda: Serving(annotator))
     photos["a"] = (80, 60)
     more = {"train_output": {}, "access_token": "x"} if request.param is Base109 else {"project_id": "1"}
     yield ours.SqueezeSAM(label_config=CONFIG, **more)

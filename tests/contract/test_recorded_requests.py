@@ -8,8 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend import events, regions
+from backend.annotator import Annotator
 from backend.app import web_app
+from backend.cache import ByteCache
 from backend.events import Event
+from backend.images import Photo
 from backend.labeling_config import check, parse
 from backend.settings import Settings
 from squeezesam_core import rle
@@ -122,6 +125,38 @@ def test_clicks_keep_their_signs_and_places(replay, service, one_look, name):
         -2:
     ]  # a small object is looked at again through a window, where points lie elsewhere
     assert any(points[-1] * 100 == pytest.approx(last, abs=1e-3) for _, points, _ in looks)
+
+
+OBJECT, BACKGROUND = "ui_click_outside.1.POST_predict", "ui_click3_background_label.1.POST_predict"
+CTRL_CLICK, WITH_DRAFT = "ui_ctrl_click_over_mask.3.POST_predict", "ui_alt_click_negative.1.POST_predict"
+
+
+def drawn_elsewhere(body, **change):
+    """The request of somebody else: its points have ids of their own, and what else is changed."""
+    points = [{**point, "id": f"other {point['id']}"} for point in body["params"]["context"]["result"]]
+    points = [{**point, "value": {**point["value"], **change}} for point in points]
+    return {**body, "params": {**body["params"], "context": {"result": points}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "continued"),
+    [
+        (RECORDED[OBJECT]["body"], RECORDED[BACKGROUND]["body"], True),
+        (drawn_elsewhere(RECORDED[OBJECT]["body"], width=0.19), RECORDED[BACKGROUND]["body"], False),
+        (drawn_elsewhere(RECORDED[CTRL_CLICK]["body"]), RECORDED[WITH_DRAFT]["body"], False),
+    ],
+    ids=["one page without a draft", "another window", "a draft without the click"],
+)
+def test_only_one_pages_prompts_add_up(service, first, second, continued):
+    def backend():
+        return Annotator(service, lambda url: Photo.of(np.zeros((*PHOTOS[url][::-1], 3), np.uint8)), ByteCache(2**24))
+
+    def answer(annotator, body):
+        return annotator.refine(body["tasks"][0], body["params"]["context"]["result"], parse(body["label_config"]))
+
+    together, alone = backend(), backend()
+    answer(together, first)
+    assert (answer(together, second) != answer(alone, second)) is continued
 
 
 @pytest.mark.parametrize("name", CLICKS)

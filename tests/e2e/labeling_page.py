@@ -1,11 +1,13 @@
 """The labelling page of Label Studio 1.23 as an annotator uses it: what is clicked, and what the page then holds."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Response
+from playwright.sync_api import Locator, Page, Response, sync_playwright
 
 _STORE = "window.Htx.annotationStore.selected"
 _REGIONS = f"() => {_STORE}.regions.map(r => ({{id: r.cleanId, type: r.type, origin: r.origin}}))"
@@ -17,6 +19,7 @@ _IMAGE_ON_CANVAS = f"""() => {{
 _LABELS = f"""() => Array.from({_STORE}.names.values()).filter(control => control.type.endsWith('labels'))
     .flatMap(control => control.children.map(label => [control.name, label.value]))"""
 _SUGGESTIONS = f"() => Array.from({_STORE}.suggestions.values()).map(r => r.cleanId)"
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _SMART_TOOLS = {"click": "KeyPointTool-dynamic", "box": "RectangleTool-dynamic"}
 
 
@@ -37,6 +40,25 @@ class LabelingPage:
     def open_task(self, project: int, task: int) -> None:
         """Open a task and wait for its image and its predicted mask."""
         self.page.goto(f"{self.address}/projects/{project}/data?task={task}")
+        self._see_task()
+
+    def open_stream(self, project: int) -> None:
+        """Begin to label all tasks, one after the other: Label Studio chooses the first."""
+        self.page.goto(f"{self.address}/projects/{project}/data?labeling=1")
+        self._see_task()
+
+    def next_in_stream(self) -> None:
+        """Submit and wait for the task that Label Studio shows then."""
+        before = self.task()
+        self.submit()
+        self.page.wait_for_function(f"() => window.Htx?.task?.id && window.Htx.task.id !== {before}")
+        self._see_task()
+
+    def task(self) -> int:
+        """The number of the task on screen."""
+        return int(self.page.evaluate("() => window.Htx.task.id"))
+
+    def _see_task(self) -> None:
         self._canvas.wait_for()
         self.page.wait_for_function("() => window.Htx?.annotationStore?.selected?.regions?.length > 0")
         if not self.page.evaluate("() => window.Htx.autoAnnotation"):
@@ -126,6 +148,19 @@ class LabelingPage:
         ids = json.dumps(sorted(region["id"] for region in suggested), separators=(",", ":"))
         self.page.wait_for_function(f"() => JSON.stringify(({_SUGGESTIONS})().sort()) === '{ids}'")
         return suggested
+
+
+@contextmanager
+def browsing(address: str, email: str, password: str) -> Iterator[LabelingPage]:
+    """A browser that is logged in to Label Studio at `address`."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=_CHROMIUM)
+        page = browser.new_context(viewport={"width": 1400, "height": 960}).new_page()
+        page.set_default_timeout(60_000)
+        labeling = LabelingPage(page, address)
+        labeling.log_in(email, password)
+        yield labeling
+        browser.close()
 
 
 def _is_prompt(response: Response) -> bool:

@@ -17,13 +17,11 @@ from backend.regions import read_region
 from squeezesam_core import rle
 from squeezesam_core.geometry import Size
 from tests.e2e import projects
-from tests.e2e.labeling_page import LabelingPage
+from tests.e2e.labeling_page import LabelingPage, browsing
 from tests.e2e.running_demo import RunningDemo
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = Path(os.environ.get("SQUEEZESAM_SCREENSHOTS", REPOSITORY / "out" / "screenshots"))
 
@@ -36,14 +34,8 @@ def demo(again: Callable[..., RunningDemo]) -> RunningDemo:
 
 @pytest.fixture(scope="module")
 def labeling(demo: RunningDemo) -> Iterator[LabelingPage]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        page = browser.new_context(viewport={"width": 1400, "height": 960}).new_page()
-        page.set_default_timeout(60_000)
-        labeling = LabelingPage(page, demo.address)
-        labeling.log_in(demo.login["email"], demo.login["password"])
-        yield labeling
-        browser.close()
+    with browsing(demo.address, demo.login["email"], demo.login["password"]) as page:
+        yield page
 
 
 @dataclass(frozen=True)

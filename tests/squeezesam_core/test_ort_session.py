@@ -1,12 +1,14 @@
 """ONNX Runtime sessions: int8 that proves itself, fp32 where it does not."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.ort_session import load_detector, load_segmenter
+from squeezesam_core.registry import File
 
 DISC = np.zeros((7, 64, 64), np.float32)
 DISC[3, 16:32, 16:32] = 1
@@ -28,6 +30,16 @@ def test_segmenter_that_answers_is_a_right_one(version, caplog, right: bool, pre
     assert logits.shape == (4, 16, 16)
     assert np.array_equal(logits[0] > 0, DISC[3, ::4, ::4] > 0)
     assert iou[0] == 0.75
+
+
+def test_a_version_whose_fp32_contradicts_its_golden_answer_is_refused(version) -> None:
+    manifest = version()
+    golden = manifest.path("golden")
+    with np.load(golden) as data:
+        np.savez(golden, **{**data, "answer": -data["answer"]})
+    replace(manifest, files={**manifest.files, "golden": File.of(golden)}).write()
+    with pytest.raises(ModelFileError, match="golden input's answer in fp32"):
+        load_segmenter(manifest.directory)
 
 
 @pytest.mark.parametrize("right", [True, False], ids=["int8 is right", "int8 is wrong here"])

@@ -31,6 +31,7 @@ class Studio:
         self.hooks = [HOOK]
         self.tasks = [{"id": 5, "data": {"image": "/data/upload/a.png"}}]
         self.file = photo()
+        self.health = {"status": "UP"}
         self.refuses = False
         self.created = []
         studio = self
@@ -58,7 +59,7 @@ class Studio:
 
     def get(self, path, authorization):
         if path == "/health":
-            return 200, {"status": "UP"}
+            return 200, self.health
         if authorization != f"Token {self.key}":
             return 401, {"detail": "Invalid token."}
         return 200, {

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from backend import cli
 from backend.auth import basic_authorization
+from backend.doctor import installation
+from backend.networks import named_version
 from backend.settings import Settings, environment_variable
 from squeezesam_core.registry import default_weights
 from tests.backend.doctor.studio import BACKEND, HOOK
@@ -41,6 +43,32 @@ def test_a_model_file_that_fails_its_hash_is_found(monkeypatch, studio, weights)
     assert reply.exit_code == 1
     assert "SHA-256 differs" in finding["says"]
     assert "restore it" in finding["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("health", "state", "says"),
+    [
+        (lambda right: {"model_version": right}, "ok", "squeezesam-"),
+        (lambda right: {"model_version": "squeezesam-0+saliency-0"}, "wrong", "serves squeezesam-0+saliency-0, and"),
+        (lambda right: {"status": "UP"}, "ok", "No backend answers"),
+    ],
+    ids=["the one to serve", "another", "not a backend"],
+)
+def test_a_backend_that_serves_another_version_is_found(studio, weights, health, state, says):
+    settings = Settings(weights=weights)
+    studio.health = health(named_version(settings))
+    finding = installation.in_service(settings, studio.url)
+    assert finding.state == state
+    assert says in finding.says
+
+
+def test_a_store_with_a_damaged_pointer_is_found_beside_a_backend_that_goes_on(monkeypatch, studio, weights):
+    (weights / "squeezesam.current").write_text("squeezesam-gone\n")
+    studio.health = {"model_version": "squeezesam-0+saliency-0"}
+    reply = run(monkeypatch, "--json", "--backend", studio.url, weights=weights)
+    wrong = {f["check"]: f["says"] for f in json.loads(reply.stdout)["findings"] if f["state"] == "wrong"}
+    assert "no model version" in wrong["model files, squeezesam-gone"]
+    assert "goes on with squeezesam-0+saliency-0" in wrong["version in service"]
 
 
 def test_the_command_ends_with_0_where_nothing_is_wrong(monkeypatch, studio, weights):

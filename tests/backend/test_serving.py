@@ -1,0 +1,280 @@
+"""Another version takes the place of the one in service while requests run, or is refused with the reason."""
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count, cycle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from backend import serving as serving_module
+from backend.annotator import Annotator, Service
+from backend.app import networks_of, web_app
+from backend.cache import ByteCache
+from backend.images import Photo
+from backend.networks import load_service, named_version
+from backend.serving import AGAIN_SECONDS, Serving, Source
+from backend.settings import Settings
+from squeezesam_core.errors import ModelFileError
+from squeezesam_core.registry import File, load_manifest
+from squeezesam_core.store import publish, rollback
+from tests.backend.test_app import body, click, task
+from tests.squeezesam_core.conftest import write_version
+
+
+def load(url):
+    return Photo.of(np.zeros((60, 80, 3), np.uint8))
+
+
+@pytest.fixture
+def exported(tmp_path: Path):
+    """A letter -> the folder of a segmenter version that has it in one of its files."""
+
+    def make(letter: str, int8_is_right: bool = True) -> Path:
+        folder = tmp_path / letter
+        manifest = write_version(folder, 7, int8_is_right)
+        (folder / "extra.pt").write_text(letter)
+        replace(manifest, files={**manifest.files, "checkpoint": File.of(folder / "extra.pt")}).write()
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path: Path, exported) -> Path:
+    """A store with version "a" in service, and a detector."""
+    publish(exported("a"), tmp_path / "store")
+    publish(write_version(tmp_path / "detector", 3, True).directory, tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def settings(store):
+    return Settings(weights=store)
+
+
+@pytest.fixture
+def clock():
+    return [0.0]
+
+
+@pytest.fixture
+def serving(settings, clock):
+    annotator = Annotator(load_service(settings), load, ByteCache(2**24))
+    return Serving(annotator, networks_of(settings), clock=lambda: clock[0])
+
+
+def in_service(serving: Serving) -> str:
+    return serving.annotator.service.model_version
+
+
+def test_a_published_version_serves_and_a_rollback_brings_the_old_one_back(serving, store, settings, exported):
+    first = in_service(serving)
+    serving.look()
+    assert in_service(serving) == first
+    second = publish(exported("b"), store)
+    serving.look()
+    assert in_service(serving).startswith(second.version + "+")
+    assert in_service(serving) == named_version(settings)
+    rollback(store, "squeezesam")
+    serving.look()
+    assert (in_service(serving), serving.refusal) == (first, None)
+
+
+def test_a_look_that_finds_nothing_new_loads_nothing(service, annotator):
+    def fail():
+        raise AssertionError("it was loaded")
+
+    serving = Serving(annotator, Source(lambda: service.model_version, fail))
+    serving.look()
+    assert serving.refusal is None
+
+
+def _damage(folder: Path) -> None:
+    (folder / "squeezesam.int8.onnx").write_bytes(b"!")
+
+
+def _contradict(folder: Path) -> None:
+    """Files with the right hashes that do not belong together."""
+    manifest = load_manifest(folder)
+    with np.load(folder / "golden.npz") as data:
+        np.savez(folder / "golden.npz", **{**data, "answer": -data["answer"]})
+    replace(manifest, files={**manifest.files, "golden": File.of(folder / "golden.npz")}).write()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (_damage, "SHA-256 differs"),
+        (lambda folder: (folder / "golden.npz").unlink(), "golden.npz is missing"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "is not a manifest"),
+        (shutil.rmtree, "holds no model version"),
+    ],
+    ids=["damaged", "incomplete", "manifest", "gone"],
+)
+def test_a_version_that_is_damaged_is_refused_and_serves_once_it_is_mended(
+    serving, store, clock, exported, caplog, spoil, cause
+):
+    before = in_service(serving)
+    published = publish(exported("b"), store).directory
+    shutil.copytree(published, store / "kept")
+    spoil(published)
+    serving.look()
+    assert in_service(serving) == before
+    assert cause in serving.refusal.cause
+    assert cause in caplog.text and f"{before} goes on" in caplog.text
+    shutil.rmtree(published, ignore_errors=True)
+    shutil.copytree(store / "kept", published)
+    clock[0] += AGAIN_SECONDS
+    serving.look()
+    assert (in_service(serving) == before, serving.refusal) == (False, None)
+
+
+def test_a_refused_version_is_not_tried_at_every_look_and_told_once(serving, store, clock, exported, caplog):
+    _damage(publish(exported("b"), store).directory)
+    for _ in range(5):
+        clock[0] += AGAIN_SECONDS / 2
+        serving.look()
+    assert caplog.text.count("goes on") == 1
+    publish(exported("c"), store)
+    serving.look()
+    assert serving.refusal is None, "another version is tried at once"
+
+
+def test_a_version_that_contradicts_its_golden_answer_is_refused(serving, store, exported):
+    folder = exported("b")
+    _contradict(folder)
+    publish(folder, store)
+    before = in_service(serving)
+    serving.look()
+    assert in_service(serving) == before
+    assert "golden input" in serving.refusal.cause
+
+
+def test_int8_that_fails_its_self_check_is_refused_where_the_old_one_passes(serving, store, exported):
+    publish(exported("b", int8_is_right=False), store)
+    before = in_service(serving)
+    serving.look()
+    assert in_service(serving) == before
+    assert "fails int8's self-check" in serving.refusal.cause
+
+
+def test_on_a_cpu_where_int8_always_fails_a_new_version_serves_in_fp32(settings, store, exported):
+    publish(exported("b", int8_is_right=False), store)
+    serving = Serving(Annotator(load_service(settings), load, ByteCache(0)), networks_of(settings))
+    publish(exported("c", int8_is_right=False), store)
+    serving.look()
+    assert (in_service(serving), serving.refusal) == (named_version(settings), None)
+
+
+def test_a_bug_or_a_broken_disk_ends_nothing(annotator, caplog):
+    faults = iter([OSError("the network disk is away"), ModelFileError("It is gone.", "Look for it.")])
+
+    def named():
+        raise next(faults)
+
+    serving = Serving(annotator, Source(named, lambda: None))
+    before = in_service(serving)
+    serving.look()
+    assert serving.refusal.cause == "Internal error (OSError)." and "the network disk" in caplog.text
+    serving.look()
+    assert (serving.refusal.cause, in_service(serving)) == ("It is gone.", before)
+
+
+def test_the_status_names_what_serves_and_what_does_not(service, annotator, monkeypatch):
+    looked = threading.Event()
+
+    def fail():
+        looked.set()
+        raise ModelFileError("The <file> is damaged.", "Restore it.")
+
+    monkeypatch.setattr(serving_module, "LOOK_SECONDS", 0.01)
+    with TestClient(web_app(Settings(), annotator, source=Source(lambda: "squeezesam-new+saliency", fail))) as client:
+        assert looked.wait(10)
+        while (status := client.get("/status.json").json())["not_served"] is None:
+            pass
+        page = client.get("/status", headers={"Accept": "text/html"}).text
+    assert status["model_version"] == service.model_version
+    assert status["not_served"]["version"] == "squeezesam-new+saliency"
+    assert status["not_served"]["cause"] == "The <file> is damaged."
+    assert "squeezesam-new+saliency is to serve and does not: The &lt;file&gt; is damaged. Restore it." in page
+    assert "serves, but not the version published last" in page
+
+
+class Corner:
+    """Another segmenter: what the first draws, and the photo's upper left corner."""
+
+    def __init__(self, original):
+        self.spec = original.spec
+        self._original = original
+
+    def run(self, *inputs):
+        logits, iou = self._original.run(*inputs)
+        logits[:, : logits.shape[1] // 8, : logits.shape[2] // 8] = 5
+        return logits, iou
+
+
+class Low:
+    """Another detector: what the first finds, without its upper half."""
+
+    def __init__(self, original):
+        self.spec = original.spec
+        self._original = original
+
+    def run(self, image):
+        saliency = self._original.run(image)
+        saliency[: saliency.shape[0] // 2] = 0
+        return saliency
+
+
+@pytest.mark.usefixtures("one_look")
+def test_no_request_fails_or_meets_two_versions_while_they_change(service, monkeypatch):
+    """Predictions and clicks of many threads, on few photos that all share, in a cache with room for some: each reply
+    is the one that its version gives alone."""
+    services = [
+        replace(service, model_version="a"),
+        Service(Corner(service.segmenter), Low(service.detector), "b", "", ""),
+    ]
+    requests = [body(task(n, f"photo {n}"), context=context) for n in range(3) for context in (None, click())]
+    expected = {}
+    for one in services:
+        alone = TestClient(web_app(Settings(), Annotator(one, load, ByteCache(0))))
+        for index, request in enumerate(requests):
+            [result] = alone.post("/predict", json=request).json()["results"]
+            expected[one.model_version, index] = result["result"]
+    assert expected["a", 0] != expected["b", 0] and expected["a", 1] != expected["b", 1]
+
+    turns = cycle(services)
+    wanted = [services[0]]
+    monkeypatch.setattr(serving_module, "LOOK_SECONDS", 0.002)
+    source = Source(lambda: wanted[0].model_version, lambda: wanted[0])
+    annotator = Annotator(services[0], load, ByteCache(600_000))
+    seen, numbers, enough = [], count(), threading.Event()
+
+    def annotate(client):
+        while not enough.is_set():
+            index = next(numbers) % len(requests)
+            reply = client.post("/predict", json=requests[index])
+            seen.append((index, reply.status_code, *(reply.json().get("results") or [{}])))
+
+    def change():
+        while len(seen) < 600:
+            wanted[0] = next(turns)
+            enough.wait(0.02)
+        enough.set()
+
+    with (
+        TestClient(web_app(Settings(concurrency=4), annotator, source=source)) as client,
+        ThreadPoolExecutor(7) as pool,
+    ):
+        futures = [pool.submit(change), *(pool.submit(annotate, client) for _ in range(6))]
+        for future in futures:
+            future.result()
+    assert {status for _, status, _ in seen} == {200}
+    assert {result["model_version"] for _, _, result in seen} == {"a", "b"}
+    mixed = [i for i, _, result in seen if result["result"] != expected[result["model_version"], i]]
+    assert mixed == []
