@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from strips import HEIGHT, OBJECT, Image, Mask, clicked, tinted, write_strip
 
 from squeezesam_core.fusion import prepare
 from squeezesam_core.interaction import first_previous
@@ -24,12 +24,7 @@ from training.whole_object import cut_and_paste, inject_outlier, merge_masks
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "backend/demo/photos"
 IMAGES = ROOT / "docs/images"
-HEIGHT = 240
-GAP = 8
-OBJECT, PART, MISS = (255, 176, 0), (0, 158, 255), (230, 60, 60)
-
-Image = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+PART, MISS = (0, 158, 255), (230, 60, 60)
 
 WHOLE = {
     "coffee": (70, 12, 485, 388),
@@ -46,11 +41,11 @@ def main() -> None:
     photos = {path.stem: read_image(path) for path in PHOTOS.glob("*.jpg")}
     masks = {name: drawn(photos[name], box) for name, box in WHOLE.items()}
     IMAGES.mkdir(exist_ok=True)
-    write("merging", merging(photos, masks))
-    write("outlier", outliers(photos, masks))
-    write("crop", crops(photos["flower"], masks["flower"]))
-    write("paste", pasted(photos, masks))
-    write("colours", colours(photos["cat"]))
+    write_strip(IMAGES / "augmentation-merging.jpg", merging(photos, masks))
+    write_strip(IMAGES / "augmentation-outlier.jpg", outliers(photos, masks))
+    write_strip(IMAGES / "augmentation-crop.jpg", crops(photos["flower"], masks["flower"]))
+    write_strip(IMAGES / "augmentation-paste.jpg", pasted(photos, masks))
+    write_strip(IMAGES / "augmentation-colours.jpg", colours(photos["cat"]))
 
 
 def drawn(photo: Image, box: tuple[float, float, float, float]) -> Mask:
@@ -88,9 +83,7 @@ def outliers(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:
         for shown in (clicks, injected):
             tile = tinted(photos[name], masks[name], OBJECT)
             for x, y, _ in shown:
-                hits = masks[name][int(y), int(x)]
-                cv2.circle(tile, (int(x), int(y)), 12, (255, 255, 255), cv2.FILLED, cv2.LINE_AA)
-                cv2.circle(tile, (int(x), int(y)), 9, PART if hits else MISS, cv2.FILLED, cv2.LINE_AA)
+                tile = clicked(tile, x, y, PART if masks[name][int(y), int(x)] else MISS)
             tiles.append(tile)
     return tiles
 
@@ -120,27 +113,6 @@ def pasted(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:
 def colours(photo: Image) -> list[Image]:
     rng = np.random.default_rng(5)
     return [photo, *(random_colours(rng, photo) for _ in range(4))]
-
-
-def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
-    """A copy with the mask in colour and outlined."""
-    result = image.copy()
-    result[mask] = (0.5 * image[mask] + 0.5 * np.array(colour)).astype(np.uint8)
-    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(result, outline, -1, (255, 255, 255), 2)
-    return result
-
-
-def write(name: str, tiles: list[Image]) -> None:
-    """The tiles side by side, at one height."""
-    rows = []
-    for tile in tiles:
-        width = round(tile.shape[1] * HEIGHT / tile.shape[0])
-        resized = cv2.resize(tile, (width, HEIGHT), interpolation=cv2.INTER_AREA)
-        rows.append(cv2.copyMakeBorder(resized, 0, 0, 0, GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
-    strip = np.hstack(rows)[:, :-GAP]
-    path = IMAGES / f"augmentation-{name}.jpg"
-    cv2.imwrite(str(path), cv2.cvtColor(strip, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ LEAST_SIDE = 0.08
 
 
 def window_around(mask: NDArray[np.bool_], prompt: Prompt, image: Size) -> Window | None:
-    """The window that the second look is taken through, None where there is nothing to gain.
+    """The window that the next look is taken through, None where there is nothing to gain.
 
-    mask: (h, w) bool at any resolution, showing the whole photo: the first answer. It is put around the mask and the
+    mask: (h, w) bool at any resolution, showing the whole photo: the answer so far. It is put around the mask and the
     positive clicks; around the box where there is one. image: (width, height) of the photo.
     """
     if prompt.box is not None:
