@@ -1,16 +1,18 @@
 """Write the figures of docs/speed.md and its plot: from a click to the reply, over HTTP.
 
     python docs/make_http_speed.py                     # all, 10,000 clicks of soak: half an hour on two quiet cores
-    python docs/make_http_speed.py --clicks 300 --repeats 5
+    python docs/make_http_speed.py --parts soak        # a part alone; it waits long on a machine that is busy
 
-Run it on a machine that does nothing else.
+Run it on a machine that does nothing else: the times are wall time.
 """
 
 import argparse
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from measured import bench, write_part
+
+from backend.benchmarks.http import PEER_ROWS, ROWS
 
 PAGE = Path(__file__).with_name("speed.md")
 PLOT = Path(__file__).parent / "images" / "soak.svg"
@@ -26,20 +28,20 @@ THREADS = ((1, 2), (1, 4), (2, 2), (2, 4))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=30, help="runs of each row")
     parser.add_argument("--clicks", type=int, default=10_000, help="clicks of the soak")
     options = parser.parse_args()
-    PLOT.parent.mkdir(exist_ok=True)
-    repeats, clicks = str(options.repeats), str(options.clicks)
-    found = bench("http", "--repeats", repeats, "--clicks", clicks, "--plot", str(PLOT))
-    write_part(PAGE, "rows", __file__, rows(found, options.repeats, options.clicks))
-    write_part(PAGE, "threads", __file__, threads(options.repeats))
+    for part in options.parts:
+        write_part(PAGE, part, __file__, PARTS[part](options))
 
 
-def rows(found: dict[str, Any], repeats: int, clicks: int) -> list[str]:
+def rows(options: argparse.Namespace) -> list[str]:
+    names = ",".join(name for name in (*ROWS, *PEER_ROWS) if name != "soak")
+    found = bench("http", "--repeats", str(options.repeats), "--only", names)
     machine = found["machine"]
     lines = [
-        f"`squeezesam bench --suite http --repeats {repeats} --clicks {clicks}` on {machine['cpu']}, the",
+        f"`python docs/make_http_speed.py --parts rows --repeats {options.repeats}` on {machine['cpu']}, the",
         f"server held to two of its {machine['cores']} cores, ONNX Runtime {machine['onnxruntime']}:",
         "",
         "| row | p50 ms | p95 ms | photos/s | goal |",
@@ -52,21 +54,30 @@ def rows(found: dict[str, Any], repeats: int, clicks: int) -> list[str]:
         speed = "" if row["images_per_second"] is None else f"{row['images_per_second']:.1f}"
         goal = GOALS.get(row["name"], "")
         lines.append(f"| {row['name']} | {row['p50_ms']:.0f} | {row['p95_ms']:.0f} | {speed} | {goal} |")
-    memory = next((row["memory_mib"] for row in found["rows"] if row["name"] == "soak"), None)
-    if memory:
-        tenth = max(1, len(memory) // 10)
-        middle, end = (sum(part) / tenth for part in (memory[len(memory) // 2 :][:tenth], memory[-tenth:]))
-        lines += [
-            "",
-            f"Memory over the {clicks} clicks of the soak: {middle:.0f} MiB half-way, {end:.0f} MiB at the end,",
-            f"at most {max(memory):.0f} MiB.",
-            "",
-            "![Memory of the server over the soak](images/soak.svg)",
-        ]
     return lines
 
 
-def threads(repeats: int) -> list[str]:
+def soak(options: argparse.Namespace) -> list[str]:
+    """What the server holds, by tenths of the clicks; how busy the machine is does not matter to it."""
+    PLOT.parent.mkdir(exist_ok=True)
+    found = bench("http", "--only", "soak", "--clicks", str(options.clicks), "--plot", str(PLOT))
+    [row] = found["rows"]
+    if row["memory_mib"] is None:
+        return [f"Not measured: {row['reason']}"]
+    tenths = np.array_split(np.array(row["memory_mib"]), 10)
+    return [
+        f"`squeezesam bench --suite http --only soak --clicks {options.clicks}`:",
+        "",
+        f"| up to click | {' | '.join(str(options.clicks * n // 10) for n in range(1, 11))} |",
+        f"|---{'|---' * len(tenths)}|",
+        f"| MiB, mean of that tenth | {' | '.join(f'{tenth.mean():.0f}' for tenth in tenths)} |",
+        f"| MiB, most | {' | '.join(f'{tenth.max():.0f}' for tenth in tenths)} |",
+        "",
+        "![Memory of the server over the soak](images/soak.svg)",
+    ]
+
+
+def threads(options: argparse.Namespace) -> list[str]:
     lines = [
         "| `SQUEEZESAM_THREADS` | `SQUEEZESAM_CONCURRENCY` | one annotator, p50 / p95 ms | eight, p50 / p95 ms |",
         "|---|---|---|---|",
@@ -74,7 +85,7 @@ def threads(repeats: int) -> list[str]:
     for intra, concurrency in THREADS:
         settings = {"SQUEEZESAM_THREADS": str(intra), "SQUEEZESAM_CONCURRENCY": str(concurrency)}
         only = "warm_click_12mpx,eight_annotators"
-        found = bench("http", "--repeats", str(repeats), "--only", only, settings=settings)
+        found = bench("http", "--repeats", str(options.repeats), "--only", only, settings=settings)
         cells = [
             row["reason"] or f"{row['p50_ms']:.0f} / {row['p95_ms']:.0f}"
             for name in ("warm_click_12mpx", "eight_annotators")
@@ -83,6 +94,9 @@ def threads(repeats: int) -> list[str]:
         ]
         lines.append(f"| {intra} | {concurrency} | {' | '.join(cells)} |")
     return lines
+
+
+PARTS = {"rows": rows, "soak": soak, "threads": threads}
 
 
 if __name__ == "__main__":
