@@ -19,6 +19,7 @@ LOOK_SECONDS = 2.0
 """Between two looks at the store: two pointers and two manifests, a few kilobytes, on a thread of its own."""
 AGAIN_SECONDS = 60.0
 """Before a version that was refused is tried again: a file may have been restored, a network disk be back."""
+STOP_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,9 @@ class Serving:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, after the version at hand."""
+        """End the thread, after the version at hand; a network disk that hangs holds nobody up."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def look(self) -> None:
         """Serve the version that is to serve, if it is another one and as sound; otherwise say why not."""
