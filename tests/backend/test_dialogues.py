@@ -1,32 +1,14 @@
-"""What is remembered of an annotator's prompts: tables of single steps, and a machine that plays an annotator."""
+"""What is remembered of an annotator's prompts: tables of single steps."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from backend.dialogues import GUESS_SECONDS, MOST_AT_ONCE, Asked, Dialogue, Dialogues, Known, Mark, Region, follow
-from squeezesam_core.prompts import Box, Point
-from squeezesam_core.shapes import Shape
-
-MASK = Shape.of(np.ones((4, 4), bool))
-
-
-def click(identifier, label="Cat", positive=True, **more):
-    positive = positive and label is not None
-    return Mark(identifier, "keypointlabels", "kp", label, Point(1, 1, positive), **more)
-
-
-def box(identifier):
-    return Mark(identifier, "rectanglelabels", "box", "Cat", Box(0, 0, 2, 2))
-
-
-def region(identifier):
-    return Region(identifier, "Cat", "brush", MASK)
-
+from backend.dialogues import GUESS_SECONDS, MOST_AT_ONCE, Asked, Dialogue, Dialogues, Known, Mark, follow
+from squeezesam_core.prompts import Point
+from tests.backend.dialogue_marks import MASK, box, click, region
 
 A, B, C, REMOVE, BACK, BOX = click("a"), click("b"), click("c"), click("r", positive=False), click("g", None), box("x")
 
@@ -228,77 +210,3 @@ class TestStore:
         store.follow(1, Asked((A,)))
         now[0] = 101.0
         assert store.follow(1, Asked((BOX,))) == Dialogue((BOX,), began=101.0, at=101.0)
-
-
-class Annotator(RuleBasedStateMachine):
-    """One annotator on one task: prompts, takes back, accepts; the page saves when it likes, the backend restarts.
-
-    The page knows what stands in it; the backend must know the same from the requests.
-    """
-
-    @initialize()
-    def open(self):
-        self.store = Dialogues(clock=lambda: 0.0)
-        self.page: list[Mark] = []
-        self.draft: tuple[Mark, ...] = ()
-        self.saves = 0
-        self.drawn = 0
-        self.last: Dialogue | None = None
-        self.certain = True
-
-    def _send(self, group):
-        marks = tuple(mark for mark in self.page if mark.group == group)
-        user = "ann" if self.saves else None
-        self.last = self.store.follow(1, Asked(marks, user, self.draft, self.saves))
-        self.store.answered(1, self.last.marks, (region("answer"),) if self.last.marks else ())
-
-    @rule(kind=st.sampled_from(["click", "alt", "background", "box"]))
-    def draw(self, kind):
-        self.drawn += 1
-        name = str(self.drawn)
-        mark = {
-            "click": lambda: click(name),
-            "alt": lambda: click(name, positive=False),
-            "background": lambda: click(name, None),
-            "box": lambda: box(name),
-        }[kind]()
-        self.page.append(mark)
-        self._send(mark.group)
-
-    @precondition(lambda self: self.page)
-    @rule()
-    def take_back_the_last(self):
-        mark = self.page.pop()
-        same = [other for other in self.page if other.group == mark.group]
-        groups = [other.group for other in self.page]
-        if not same and any(groups.count(group) == 1 for group in groups):
-            self.page.append(mark)  # the page does not say which group was emptied: not this machine's question
-            return
-        self._send(mark.group)
-
-    @rule()
-    def save(self):
-        self.saves += 1
-        self.draft = tuple(self.page)
-
-    @precondition(lambda self: self.page)
-    @rule()
-    def accept_and_save(self):
-        self.page = []
-        self.save()
-
-    @precondition(lambda self: self.page)
-    @rule()
-    def restart(self):
-        self.store = Dialogues(clock=lambda: 0.0)
-        self.save()
-
-    @invariant()
-    def the_backend_knows_what_stands_in_the_page(self):
-        if self.last is not None and self.page:
-            assert {mark.id for mark in self.last.marks} >= {mark.id for mark in self.page}
-            assert {mark.id for mark in self.last.marks} <= {mark.id for mark in self.page}
-
-
-Annotator.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
-TestAnnotator = Annotator.TestCase

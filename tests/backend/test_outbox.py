@@ -24,9 +24,10 @@ def test_a_webhook_during_an_outage_is_delivered_after_it(
     child.process.kill()
     child.process.wait()
     with TestClient(web_app(Settings(), annotator, jobs=jobs)) as client:
+        client.get("/health")  # what the first request of a process costs is not the webhook's
         began = time.monotonic()
         reply = client.post("/webhook", json={"action": "TASKS_CREATED", "project": {"id": 1}, "tasks": []})
-        assert (reply.status_code, time.monotonic() - began < 3) == (200, True)
+        assert (reply.status_code, time.monotonic() - began < 1) == (200, True)
         until(lambda: client.get("/status").json()["problems"])
         status = client.get("/status").json()
         assert "does not answer" in status["queue"]
