@@ -106,18 +106,14 @@ def setting(module: Any, **values: Any) -> Iterator[None]:
 def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """Looks (squeezesam_core/zoom.py): what of the photo the network is asked about, and its mirror image."""
     yield "as shipped", bench.of_segmenter()
-    with setting(zoom, MOST_OF_PHOTO=0.0, FIRST_SHARES=(1.0,)):
+    with setting(zoom, MOST_OF_PHOTO=0.0):
         yield "one look at the whole photo", bench.of_segmenter()
     with setting(zoom, MOST_OF_PHOTO=0.4):
         yield "through windows of at most 40 % of the photo", bench.of_segmenter()
-    with setting(zoom, FIRST_SHARES=(1.0,)):
-        yield "one click is first seen in the whole photo only", bench.of_segmenter()
-    with setting(zoom, FIRST_MARGIN=2.0):
-        yield "several clicks are first seen from nearer", bench.of_segmenter()
-    with setting(zoom, FIRST_MARGIN=1e6):
+    with setting(zoom, FIRST_MARGINS=(3.2,)):
+        yield "several clicks are first seen through one window", bench.of_segmenter()
+    with setting(zoom, FIRST_MARGINS=(1e6,)):
         yield "several clicks are first seen in the whole photo", bench.of_segmenter()
-    with setting(zoom, NARROWED=0.0):
-        yield "no third look", bench.of_segmenter()
     with setting(segmenter, mean_answer=lambda session, *inputs: session.run(*inputs)):
         yield "no look at the mirror image", bench.of_segmenter()
 

@@ -1,7 +1,6 @@
 """Inference: a photo and a prompt give a mask; a photo alone gives a saliency map. Pure functions, no state."""
 
 from dataclasses import dataclass
-from math import inf
 
 import cv2
 import numpy as np
@@ -61,8 +60,8 @@ class Segmentation:
 def segment(
     session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None = None
 ) -> Segmentation:
-    """The mask that a prompt asks for: a first look at the whole photo or, at clicks that start from nothing, from
-    near; then one through a window around its answer, and once more if the object turns out much smaller (zoom.py).
+    """The mask that a prompt asks for: a look at the whole photo or, at several clicks that start from nothing, through
+    windows of several sizes (zoom.py); each goes on with a look from near at its answer, and the surest mask counts.
 
     prepared: fusion.prepare's, made for this session's spec. previous: (h, w) float32 in 0..1 at any resolution,
     showing the whole photo: the mask to start from, or a saliency map (fusion.fuse).
@@ -71,16 +70,17 @@ def segment(
     image = prepared.frame.image
     prompt.check(image)
     windows = [Window(0, 0, *image)] if previous is not None else zoom.first_windows(prompt, image)
-    first, *nearer = [_look_through(session, prepared, prompt, window, previous) for window in windows]
-    uncut = [look for look in nearer if not zoom.cut_off(look.logits > 0, look.window, image)]
-    found = max([first, *uncut], key=lambda look: look.iou)
-    for narrowed in (inf, zoom.NARROWED):
-        probabilities = found.probabilities()
-        around = zoom.window_around(probabilities > 0.5, prompt, image)
-        if around is None or around.area > narrowed * found.window.area:
-            break
-        found = _look_through(session, prepared, prompt, around, probabilities)
-    return found
+    looks = [_look_through(session, prepared, prompt, window, previous) for window in windows]
+    uncut = [look for look in looks if not zoom.cut_off(look.logits > 0, look.window, image)]
+    found = [_look_from_near(session, prepared, prompt, look) for look in uncut or looks[:1]]
+    return max(found, key=lambda look: look.iou)
+
+
+def _look_from_near(session: Session, prepared: PreparedImage, prompt: Prompt, before: Segmentation) -> Segmentation:
+    """Look again at what was found, where there is anything to gain."""
+    probabilities = before.probabilities()
+    window = zoom.window_around(probabilities > 0.5, prompt, prepared.frame.image)
+    return before if window is None else _look_through(session, prepared, prompt, window, probabilities)
 
 
 def _look_through(
@@ -104,7 +104,9 @@ def _look(
     labels = prompt.labels()
     if len(labels) == 0:  # the network takes at least one token; -1 is SAM's padding
         points, labels = np.zeros((1, 2), np.float32), np.array([-1], np.int64)
-    logits, iou = mean_answer(session, fuse(prepared, prompt, session.spec, previous), points, labels)
+    fused = fuse(prepared, prompt, session.spec, previous)
+    is_lone_click = len(prompt.points) == 1 and prompt.box is None
+    logits, iou = mean_answer(session, fused, points, labels) if is_lone_click else session.run(fused, points, labels)
     chosen = choose(iou, prompt, previous is not None)
     return masks.clean(logits[chosen], points, labels), float(np.clip(iou[chosen], 0, 1))
 

@@ -1,8 +1,8 @@
 """Zooming in: further looks at the part of the photo that holds the object, at the network's full resolution.
 
-The paper's network sees the whole photo at once, so a small object gets a few of its pixels. So clicks that start from
-nothing are also looked at from near, through windows around them; and, as RITM's and FocalClick's inference does, the
-network looks again at a window around its answer, which it starts from (docs/choices.md, zoom).
+The paper's network sees the whole photo at once, so a small object gets a few of its pixels. So, as in RITM's and
+FocalClick's inference, the network looks again at a window around its answer, which it starts from; and several clicks
+that start from nothing, which tell the object's size roughly, are first looked at from near (docs/choices.md, zoom).
 """
 
 import cv2
@@ -17,17 +17,11 @@ MARGIN, BOX_MARGIN = 1.6, 1.4
 """The window's sides, as multiples of those of what it is put around."""
 MOST_OF_PHOTO = 0.85
 """A window that fills more of the photo than this shows little that the look before has not."""
-FIRST_SHARES = (1.0, 0.5, 0.25)
-"""Sides of the windows that one click, which says nothing of the object's size, is first looked at through: shares of
-the photo's."""
-FIRST_MARGIN = 3.2
-"""Sides of the window that several clicks are first looked at through, as multiples of those of the object, which are
+FIRST_MARGINS = (4.8, 3.2, 2.1, 1.5)
+"""Sides of the windows that several clicks are first looked at through, as multiples of those of the object, which are
 guessed from the clicks' extent."""
 MOST_CUT_OFF = 0.1
 """An object that reaches over more of a window's edge than this is cut off by it."""
-NARROWED = 0.7
-"""A third look is taken if its window has less than this share of the second's area: the object was found to be smaller
-than it first seemed."""
 LEAST_ASPECT = 0.5
 """The window's shorter side is at least this share of the longer one."""
 LEAST_SIDE = 0.08
@@ -54,19 +48,19 @@ def window_around(mask: NDArray[np.bool_], prompt: Prompt, image: Size) -> Windo
 
 
 def first_windows(prompt: Prompt, image: Size) -> list[Window]:
-    """What clicks that start from nothing are first looked at through, the largest window first.
+    """What a prompt that starts from nothing is first looked at through, the largest window first.
 
     The extent of n random points of an interval is (n - 1) / (n + 1) of it on average, so three clicks and more tell
-    roughly how large the object is; two do not. One click is looked at from several distances.
+    roughly how large the object is: they are looked at through windows of several sizes. Fewer clicks and a box are
+    seen in the whole photo.
     """
     clicks = [(point.x, point.y) for point in prompt.positive]
     whole = Window(0, 0, *image)
-    if prompt.box is not None or len(clicks) in (0, 2):
+    if prompt.box is not None or len(clicks) < 3:
         return [whole]
-    if len(clicks) == 1:
-        return [_placed_in(clicks[0], (share * image[0], share * image[1]), image) for share in FIRST_SHARES]
-    margin = FIRST_MARGIN * (len(clicks) + 1) / (len(clicks) - 1)
-    return [_small(_around(clicks, margin, image), image) or whole]
+    extent = (len(clicks) - 1) / (len(clicks) + 1)
+    windows = [_small(_around(clicks, margin / extent, image), image) or whole for margin in FIRST_MARGINS]
+    return list(dict.fromkeys(windows))
 
 
 def cut_off(mask: NDArray[np.bool_], window: Window, image: Size) -> bool:

@@ -99,11 +99,9 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
 
 
 @pytest.mark.parametrize(
-    ("shares", "looks"),
-    [((1.0,), 1), ((0.3, 0.7), 2), ((0.5, 0.3, 0.6), 3), ((0.5, 0.4, 0.2), 3)],
-    ids=["fills the photo", "is small", "turns out smaller", "never a fourth look"],
+    ("shares", "looks"), [((1.0,), 1), ((0.3, 0.7), 2)], ids=["fills the photo", "is small, never a third look"]
 )
-def test_looks_go_on_while_the_object_turns_out_smaller(windows, shares: tuple[float, ...], looks: int) -> None:
+def test_the_answer_is_looked_at_from_near(windows, shares: tuple[float, ...], looks: int) -> None:
     session = Scripted(*((share, 0.9) for share in shares))
     result = segment(session, prepare(PHOTO, session.spec), Prompt((Point(200, 100),)), MASK)
     assert len(windows) == looks
@@ -114,22 +112,45 @@ def test_looks_go_on_while_the_object_turns_out_smaller(windows, shares: tuple[f
     assert not outside.any()
 
 
+SEVERAL = Prompt((Point(200, 100), Point(210, 104), Point(204, 108)))
+
+
 @pytest.mark.parametrize(
-    ("answers", "chosen"),
+    ("first", "near", "chosen"),
     [
-        ([(0.5, 0.7), (0.5, 0.6), (0.5, 0.5)], 0),
-        ([(0.5, 0.6), (0.5, 0.7), (0.5, 0.5)], 1),
-        ([(0.5, 0.5), (0.5, 0.6), (0.5, 0.7)], 2),
-        ([(0.5, 0.5), (1.0, 0.9), (0.5, 0.6)], 2),
+        ((0.5, 0.5, 0.5, 0.5), (0.7, 0.6, 0.5, 0.4), 0),
+        ((0.5, 0.5, 0.5, 0.5), (0.4, 0.6, 0.7, 0.5), 2),
+        ((0.5, 0.5, 1.0, 1.0), (0.4, 0.6), 1),
+        ((1.0, 1.0, 1.0, 1.0), (0.6,), 0),
     ],
-    ids=["the whole photo", "from nearer", "from nearest", "not one that cuts the object off"],
+    ids=["the largest window", "a smaller one", "not those that cut the object off", "all cut it off: the largest"],
 )
-def test_one_click_goes_on_from_the_surest_distance(windows, answers: list[tuple[float, float]], chosen: int) -> None:
-    session = Scripted(*answers, (0.9, 0.9))
-    segment(session, prepare(PHOTO, session.spec), Prompt((Point(200, 100),)))
-    *first, last = [window.size for window in windows]
-    assert first == [(400, 200), (200, 100), (100, 50)]
-    assert np.allclose(last, 0.5 * zoom.MARGIN * np.array(first[chosen]), atol=3)
+def test_several_clicks_get_the_surest_of_their_answers(
+    windows, first: tuple[float, ...], near: tuple[float, ...], chosen: int
+) -> None:
+    session = Scripted(*((share, 0.9) for share in first), *((0.9, iou) for iou in near))
+    result = segment(session, prepare(PHOTO, session.spec), SEVERAL)
+    sizes = [window.size for window in windows[: len(zoom.FIRST_MARGINS)]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(windows) == len(first) + len(near)
+    assert result.window == windows[len(first) + chosen]
+    assert result.iou == pytest.approx(max(near))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mirrored"),
+    [
+        (Prompt((Point(100, 50),)), True),
+        (Prompt((Point(100, 50), Point(110, 54))), False),
+        (Prompt(box=Box(100, 50, 250, 120)), False),
+    ],
+    ids=["a lone click", "two clicks", "a box"],
+)
+def test_the_mirror_image_is_asked_at_a_lone_click(service, prompt: Prompt, mirrored: bool) -> None:
+    ask(service, prompt, MASK)
+    whole, second = (points[0, 0] for _, points, _ in service.segmenter.calls[:2])
+    assert whole == pytest.approx(0.25)
+    assert (second == pytest.approx(0.75)) == mirrored
 
 
 def test_background_click_takes_away(service) -> None:
