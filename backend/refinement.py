@@ -20,7 +20,7 @@ from backend.stages import stage
 from squeezesam_core.confidence import confidence
 from squeezesam_core.fusion import PreparedImage
 from squeezesam_core.geometry import Window
-from squeezesam_core.interaction import correction, edited, first_previous, inside_box, obeying, obeying_runs
+from squeezesam_core.interaction import correction, edited, inside_box, obeying, obeying_runs
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.runs import Runs
 from squeezesam_core.segmenter import segment
@@ -115,15 +115,13 @@ def _segment(
     points = tuple(mark.drawn for mark in marks if isinstance(mark.drawn, Point))
     prompt = Prompt(points, boxes[-1] if boxes else None)
     prompt.check(image)
-    start: NDArray[np.float32] | None
+    start: NDArray[np.float32] | None = None
     if base is not None:
         start = _seen(base.runs if prompt.box is None else base.runs.inside(_pixels_of(prompt.box)), look)
         prompt = correction(prompt, start > 0.5, image)
-    else:
-        start = first_previous(look.saliency, prompt, image)
     if previous is not None:
         start = inside_box(previous, _scaled(marks[-1].drawn, previous, image))
-    segmentation = segment(look.session, look.prepared, prompt, start)
+    segmentation = segment(look.session, look.prepared, prompt, start, look.saliency)
     drawn = replace(region, shape=Shape(obeying_runs(segmentation.runs(), points)))
     previous = obeying(segmentation.probabilities(), points, image)
     return Correction(drawn, base, marks, previous, confidence(segmentation).score)

@@ -12,7 +12,6 @@ import numpy as np
 from strips import HEIGHT, OBJECT, Image, Mask, clicked, tinted, write_strip
 
 from squeezesam_core.fusion import prepare
-from squeezesam_core.interaction import first_previous
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Box, Prompt
 from squeezesam_core.registry import default_weights
@@ -52,8 +51,7 @@ def drawn(photo: Image, box: tuple[float, float, float, float]) -> Mask:
     session = load_segmenter(default_weights() / "squeezesam", precision="fp32")
     saliency = detect(load_detector(default_weights() / "saliency", precision="fp32"), photo)
     prompt = Prompt(box=Box(*box))
-    previous = first_previous(saliency, prompt, (photo.shape[1], photo.shape[0]))
-    return segment(session, prepare(photo, session.spec), prompt, previous).mask
+    return segment(session, prepare(photo, session.spec), prompt, saliency=saliency).mask
 
 
 def merging(photos: dict[str, Image], masks: dict[str, Mask]) -> list[Image]:

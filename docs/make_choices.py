@@ -110,10 +110,10 @@ def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
         yield "one look at the whole photo", bench.of_segmenter()
     with setting(zoom, MOST_OF_PHOTO=0.4):
         yield "through windows of at most 40 % of the photo", bench.of_segmenter()
-    with setting(zoom, FIRST_MARGINS=(3.2,)):
-        yield "several clicks are first seen through one window", bench.of_segmenter()
-    with setting(zoom, FIRST_MARGINS=(1e6,)):
-        yield "several clicks are first seen in the whole photo", bench.of_segmenter()
+    with setting(zoom, NEAR_MARGINS=(3.2,)):
+        yield "several clicks are looked at through one window", bench.of_segmenter()
+    with setting(zoom, NEAR_MARGINS=()):
+        yield "several clicks are seen in the whole photo only", bench.of_segmenter()
     with setting(segmenter, mean_answer=lambda session, *inputs: session.run(*inputs)):
         yield "no look at the mirror image", bench.of_segmenter()
 

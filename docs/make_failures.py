@@ -10,7 +10,6 @@ from pathlib import Path
 from strips import OBJECT, Image, clicked, tinted, write_strip
 
 from squeezesam_core.fusion import prepare
-from squeezesam_core.interaction import first_previous
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Point, Prompt
 from squeezesam_core.registry import default_weights
@@ -32,8 +31,7 @@ def answered(name: str, x: float, y: float) -> Image:
     photo = read_image(ROOT / f"backend/demo/photos/{name}.jpg")
     session, detector = load_segmenter(default_weights() / "squeezesam"), load_detector(default_weights() / "saliency")
     prompt = Prompt((Point(x, y),))
-    previous = first_previous(detect(detector, photo), prompt, (photo.shape[1], photo.shape[0]))
-    mask = segment(session, prepare(photo, session.spec), prompt, previous).mask
+    mask = segment(session, prepare(photo, session.spec), prompt, saliency=detect(detector, photo)).mask
     return clicked(tinted(photo, mask, OBJECT), x, y, CLICK)
 
 

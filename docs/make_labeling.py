@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from squeezesam_core import masks, polygons
 from squeezesam_core.evaluation.clickers import error_centre
 from squeezesam_core.fusion import prepare
-from squeezesam_core.interaction import NEAR, NEAR_UNDER_WAY, SAME_BOX, SAME_BOX_UNDER_WAY, first_previous
+from squeezesam_core.interaction import NEAR, NEAR_UNDER_WAY, SAME_BOX, SAME_BOX_UNDER_WAY
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Point, Prompt
 from squeezesam_core.registry import default_weights
@@ -80,7 +80,7 @@ def rule(samples: list[Sample]) -> Iterator[str]:
         for number, (truth, middle) in enumerate(zip(truths, middles, strict=True)):
             assert middle is not None
             prompt = Prompt((middle,))
-            mask = segment(segmenter, prepared, prompt, first_previous(saliency, prompt, size)).mask
+            mask = segment(segmenter, prepared, prompt, saliency=saliency).mask
             if not mask.any():
                 continue
             shape, missing = Shape.of(mask), error_centre(mask, truth)

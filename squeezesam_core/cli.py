@@ -51,7 +51,7 @@ def segment(
 
     from squeezesam_core import masks, named_sessions, segmenter
     from squeezesam_core.fusion import prepare
-    from squeezesam_core.interaction import correction, first_previous, inside_box
+    from squeezesam_core.interaction import correction, inside_box
     from squeezesam_core.prompts import Prompt
     from squeezesam_core.saliency import most_salient_blob
     from squeezesam_core.samples import read_image
@@ -60,7 +60,7 @@ def segment(
     photo = read_image(image)
     size = (photo.shape[1], photo.shape[0])
     prompt.check(size)
-    previous = None
+    previous = found = None
     if mask is not None:
         previous = _read_mask(mask, size)
         previous = inside_box(previous > 0, prompt.box).astype(np.float32)
@@ -69,13 +69,11 @@ def segment(
     asked = prompt != Prompt() or mask is not None
     if mask is None:
         found = segmenter.detect(named_sessions.load_detector(detector, precision), photo)
-        if asked:
-            previous = first_previous(found, prompt, size)
-        elif (blob := most_salient_blob(found)) is not None:
+        if not asked and (blob := most_salient_blob(found)) is not None:
             prompt, previous = blob.prompt(size), found
     result, iou = np.zeros(photo.shape[:2], bool), None
     if prompt != Prompt() or mask is not None:
-        segmentation = segmenter.segment(session, prepare(photo, session.spec), prompt, previous)
+        segmentation = segmenter.segment(session, prepare(photo, session.spec), prompt, previous, found)
         result, iou = segmentation.mask, segmentation.iou
     _write_png(out, result.astype(np.uint8) * 255)
     description = {

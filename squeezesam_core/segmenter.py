@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from squeezesam_core import masks, zoom
 from squeezesam_core.fusion import PreparedImage, fuse, prepare
 from squeezesam_core.geometry import Size, Window
+from squeezesam_core.interaction import first_previous
 from squeezesam_core.mirror import mean_answer, mean_map
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.runs import Runs
@@ -58,19 +59,27 @@ class Segmentation:
 
 
 def segment(
-    session: Session, prepared: PreparedImage, prompt: Prompt, previous: NDArray[np.float32] | None = None
+    session: Session,
+    prepared: PreparedImage,
+    prompt: Prompt,
+    previous: NDArray[np.float32] | None = None,
+    saliency: NDArray[np.float32] | None = None,
 ) -> Segmentation:
-    """The mask that a prompt asks for: a look at the whole photo or, at several clicks that start from nothing, through
-    windows of several sizes (zoom.py); each goes on with a look from near at its answer, and the surest mask counts.
+    """The mask that a prompt asks for: a look at the whole photo, and at several clicks that go on from no mask through
+    windows near them (zoom.py); each goes on with a look from near at its answer, and the surest mask counts.
 
-    prepared: fusion.prepare's, made for this session's spec. previous: (h, w) float32 in 0..1 at any resolution,
-    showing the whole photo: the mask to start from, or a saliency map (fusion.fuse).
+    prepared: fusion.prepare's, made for this session's spec. previous: the mask to go on from. saliency: the photo's
+    map, for a prompt that goes on from none: a first look starts from it where the prompt falls on it
+    (interaction.first_previous). Both (h, w) float32 in 0..1 at any resolution, showing the whole photo.
     Raises InvalidPromptError (prompts.Prompt.check).
     """
     image = prepared.frame.image
     prompt.check(image)
-    windows = [Window(0, 0, *image)] if previous is not None else zoom.first_windows(prompt, image)
-    looks = [_look_through(session, prepared, prompt, window, previous) for window in windows]
+    near = zoom.windows_near(prompt, image) if previous is None else []
+    start = first_previous(saliency, prompt, image) if previous is None else previous
+    looks = [_look_through(session, prepared, prompt, window, None) for window in near]
+    if start is not None or not near:
+        looks.insert(0, _look_through(session, prepared, prompt, Window(0, 0, *image), start))
     uncut = [look for look in looks if not zoom.cut_off(look.logits > 0, look.window, image)]
     found = [_look_from_near(session, prepared, prompt, look) for look in uncut or looks[:1]]
     return max(found, key=lambda look: look.iou)

@@ -2,7 +2,7 @@
 
 The paper's network sees the whole photo at once, so a small object gets a few of its pixels. So, as in RITM's and
 FocalClick's inference, the network looks again at a window around its answer, which it starts from; and several clicks
-that start from nothing, which tell the object's size roughly, are first looked at from near (docs/choices.md, zoom).
+that go on from no mask, which tell the object's size roughly, are looked at from near at once (docs/choices.md, zoom).
 """
 
 import cv2
@@ -17,9 +17,9 @@ MARGIN, BOX_MARGIN = 1.6, 1.4
 """The window's sides, as multiples of those of what it is put around."""
 MOST_OF_PHOTO = 0.85
 """A window that fills more of the photo than this shows little that the look before has not."""
-FIRST_MARGINS = (4.8, 3.2, 2.1, 1.5)
-"""Sides of the windows that several clicks are first looked at through, as multiples of those of the object, which are
-guessed from the clicks' extent."""
+NEAR_MARGINS = (4.8, 3.2, 2.1, 1.5)
+"""Sides of the windows that several clicks are looked at through, as multiples of the object's, which are guessed from
+the clicks' extent."""
 MOST_CUT_OFF = 0.1
 """An object that reaches over more of a window's edge than this is cut off by it."""
 LEAST_ASPECT = 0.5
@@ -47,20 +47,18 @@ def window_around(mask: NDArray[np.bool_], prompt: Prompt, image: Size) -> Windo
     return _small(_around(corners, MARGIN if prompt.box is None else BOX_MARGIN, image), image)
 
 
-def first_windows(prompt: Prompt, image: Size) -> list[Window]:
-    """What a prompt that starts from nothing is first looked at through, the largest window first.
+def windows_near(prompt: Prompt, image: Size) -> list[Window]:
+    """What three clicks and more are looked at through, the largest window first; none for other prompts.
 
-    The extent of n random points of an interval is (n - 1) / (n + 1) of it on average, so three clicks and more tell
-    roughly how large the object is: they are looked at through windows of several sizes. Fewer clicks and a box are
-    seen in the whole photo.
+    The extent of n random points of an interval is (n - 1) / (n + 1) of it on average, so they tell roughly how large
+    the object is, which fewer do not.
     """
     clicks = [(point.x, point.y) for point in prompt.positive]
-    whole = Window(0, 0, *image)
     if prompt.box is not None or len(clicks) < 3:
-        return [whole]
+        return []
     extent = (len(clicks) - 1) / (len(clicks) + 1)
-    windows = [_small(_around(clicks, margin / extent, image), image) or whole for margin in FIRST_MARGINS]
-    return list(dict.fromkeys(windows))
+    windows = [_small(_around(clicks, margin / extent, image), image) for margin in NEAR_MARGINS]
+    return list(dict.fromkeys(window or Window(0, 0, *image) for window in windows))
 
 
 def cut_off(mask: NDArray[np.bool_], window: Window, image: Size) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from backend.annotator import Annotator, Service
 from backend.cache import ByteCache
 from backend.images import Photo
-from squeezesam_core.geometry import NetworkInput, Window
+from squeezesam_core.geometry import NetworkInput
 
 
 class DrawingSegmenter:
@@ -71,5 +71,5 @@ def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     Without it there are looks through windows (test_zoom.py) and at the mirror image (test_mirror.py).
     """
     monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)
-    monkeypatch.setattr("squeezesam_core.zoom.first_windows", lambda _, image: [Window(0, 0, *image)])
+    monkeypatch.setattr("squeezesam_core.zoom.windows_near", lambda *_: [])
     monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))

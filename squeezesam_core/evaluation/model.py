@@ -32,12 +32,15 @@ class Answer:
 class Photo(Protocol):
     """A photo that a model has taken in: everything is done that does not depend on the prompt."""
 
-    def answer(self, prompt: Prompt, previous: NDArray[np.float32] | None) -> Answer:
+    def answer(
+        self, prompt: Prompt, previous: NDArray[np.float32] | None, saliency: NDArray[np.float32] | None = None
+    ) -> Answer:
         """The mask that a prompt asks for. Each call stands alone; the same arguments give the same answer.
 
         prompt: all clicks so far and at most one box, in pixels of the photo. previous: None to begin with, then the
         last Answer.previous, or a mask on screen as 0 and 1 at the photo's size; (h, w) float32 in 0..1 showing the
-        whole photo. A saliency map comes here only if the model takes_map.
+        whole photo. saliency: the photo's map, of the same kind, for a prompt that goes on from no mask; only a model
+        that takes_map is given one, here or as previous.
         """
         ...
 
@@ -78,6 +81,8 @@ class _Prepared:
     session: Session
     image: PreparedImage
 
-    def answer(self, prompt: Prompt, previous: NDArray[np.float32] | None) -> Answer:
-        segmentation = segment(self.session, self.image, prompt, previous)
+    def answer(
+        self, prompt: Prompt, previous: NDArray[np.float32] | None, saliency: NDArray[np.float32] | None = None
+    ) -> Answer:
+        segmentation = segment(self.session, self.image, prompt, previous, saliency)
         return Answer(segmentation.mask, segmentation.probabilities(), segmentation.iou)

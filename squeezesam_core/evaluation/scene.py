@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from squeezesam_core.errors import SqueezeSAMError
 from squeezesam_core.evaluation.model import Answer, Model, Photo
 from squeezesam_core.geometry import Size
-from squeezesam_core.interaction import first_previous
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import Blob, most_salient_blob
 from squeezesam_core.segmenter import detect
@@ -65,19 +64,23 @@ class Scene:
         """The most salient blob; None: no salient object."""
         return most_salient_blob(self.detected[0])
 
-    def ask(self, prompt: Prompt, previous: NDArray[np.float32] | None = None) -> tuple[Answer, float]:
+    def ask(
+        self,
+        prompt: Prompt,
+        previous: NDArray[np.float32] | None = None,
+        saliency: NDArray[np.float32] | None = None,
+    ) -> tuple[Answer, float]:
         """The model's answer, and the seconds it took once the photo was taken in."""
         photo = self._photo
         started = perf_counter()
-        answer = photo.answer(prompt, previous)
+        answer = photo.answer(prompt, previous, saliency)
         return answer, perf_counter() - started
 
-    def start(self, prompt: Prompt) -> NDArray[np.float32] | None:
-        """What a first prompt starts from, as in the service: the map where the prompt falls on it."""
+    def first(self, prompt: Prompt) -> tuple[Answer, float]:
+        """The answer to a prompt that goes on from no mask, as in the service: a model that takes_map has the map."""
         takes_map = self._models.segmenter is not None and self._models.segmenter.takes_map
-        if self._models.detector is None or not self._models.use_map or not takes_map:
-            return None
-        return first_previous(self.detected[0], prompt, self.size)
+        given = self._models.detector is not None and self._models.use_map and takes_map
+        return self.ask(prompt, saliency=self.detected[0] if given else None)
 
     def without_click(self) -> tuple[Prompt, NDArray[np.bool_], float]:
         """The no-click path (paper, Application): the detector's clicks, the mask (H, W), and the seconds of it all.

@@ -6,7 +6,7 @@ import pytest
 
 from squeezesam_core import masks, zoom
 from squeezesam_core.errors import InvalidPromptError
-from squeezesam_core.fusion import prepare
+from squeezesam_core.fusion import PREVIOUS, prepare
 from squeezesam_core.geometry import NetworkInput, Window
 from squeezesam_core.prompts import Box, Point, Prompt
 from squeezesam_core.segmenter import choose, detect, segment
@@ -130,11 +130,25 @@ def test_several_clicks_get_the_surest_of_their_answers(
 ) -> None:
     session = Scripted(*((share, 0.9) for share in first), *((0.9, iou) for iou in near))
     result = segment(session, prepare(PHOTO, session.spec), SEVERAL)
-    sizes = [window.size for window in windows[: len(zoom.FIRST_MARGINS)]]
+    sizes = [window.size for window in windows[: len(zoom.NEAR_MARGINS)]]
     assert sizes == sorted(sizes, reverse=True)
     assert len(windows) == len(first) + len(near)
     assert result.window == windows[len(first) + chosen]
     assert result.iou == pytest.approx(max(near))
+
+
+@pytest.mark.parametrize(
+    ("saliency", "starts"),
+    [(np.ones((20, 40), np.float32), True), (np.zeros((20, 40), np.float32), False), (None, False)],
+    ids=["the clicks fall on the map", "they do not", "no map"],
+)
+def test_several_clicks_are_seen_without_the_map_and_with_it(
+    service, saliency: np.ndarray | None, starts: bool
+) -> None:
+    segment(service.segmenter, prepare(PHOTO, service.segmenter.spec), SEVERAL, saliency=saliency)
+    previous = [fused[PREVIOUS] for fused, *_ in service.segmenter.calls]
+    assert sum(not mask.any() for mask in previous) == len(zoom.NEAR_MARGINS)
+    assert any((mask == 1).all() for mask in previous) == starts
 
 
 @pytest.mark.parametrize(

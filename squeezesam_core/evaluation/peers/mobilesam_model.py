@@ -40,7 +40,9 @@ class _Embedded:
     network: MobileSam
     embedding: Embedding
 
-    def answer(self, prompt: Prompt, previous: NDArray[np.float32] | None) -> Answer:
+    def answer(
+        self, prompt: Prompt, previous: NDArray[np.float32] | None, saliency: NDArray[np.float32] | None = None
+    ) -> Answer:
         """See evaluation.model.Photo."""
         labels = prompt.labels()
         coordinates, is_click = prompt.coordinates(), labels < 2

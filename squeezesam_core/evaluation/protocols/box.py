@@ -17,7 +17,7 @@ from squeezesam_core.samples import Mask
 def _ask(scene: Scene, truth: Mask, _plan: Plan, _rng: np.random.Generator) -> Iterator[Reply]:
     x, y, width, height = masks.bounding_box(truth.object)
     prompt = Prompt(box=Box(x, y, x + width, y + height))
-    answer, seconds = scene.ask(prompt, scene.start(prompt))
+    answer, seconds = scene.first(prompt)
     yield Reply(0, answer.mask, seconds, prompt)
 
 

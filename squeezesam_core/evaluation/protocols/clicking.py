@@ -46,7 +46,7 @@ def refine(
         clicked[int(click.y), int(click.x)] = True
         clicks = (*clicks, click)
         prompt = Prompt(clicks)
-        answer, seconds = scene.ask(prompt, scene.start(prompt) if previous is None else previous)
+        answer, seconds = scene.first(prompt) if previous is None else scene.ask(prompt, previous)
         mask, previous = read(answer, scene), answer.previous
         yield Reply(len(clicks), mask, seconds, prompt)
         if _enough(len(clicks), mask, truth, plan):
@@ -68,8 +68,7 @@ def mend(scene: Scene, truth: Mask, plan: Plan, mask: NDArray[np.bool_]) -> Iter
         clicked[int(click.y), int(click.x)] = True
         clicks = (*clicks, click)
         prompt = Prompt(clicks)
-        start = scene.start(prompt) if previous is None else previous
-        answer, seconds = scene.ask(correction(prompt, shown), start)
+        answer, seconds = scene.first(prompt) if previous is None else scene.ask(correction(prompt, shown), previous)
         mask = obeying(answer.mask, clicks, scene.size)
         previous = obeying(answer.previous, clicks, scene.size)
         yield Reply(len(clicks), mask, seconds, prompt)

@@ -24,7 +24,7 @@ def _run(scene: Scene, truths: Iterable[Mask], plan: Plan) -> Iterator[Case]:
     objects = list(truths)
     for number, detection in enumerate(boxes):
         prompt = Prompt(box=detection.box)
-        answer, seconds = scene.ask(prompt, scene.start(prompt))
+        answer, seconds = scene.first(prompt)
         encoded = coco_mask.encode(np.asfortranarray(answer.mask, np.uint8))
         notes = {"detection": detection, "segmentation": encoded}
         nearest = max(objects, key=lambda truth: _overlap(answer.mask, truth))

@@ -17,7 +17,7 @@ from squeezesam_core.samples import Mask
 def _ask(scene: Scene, truth: Mask, plan: Plan, rng: np.random.Generator) -> Iterator[Reply]:
     for count in plan.clicks:
         prompt = Prompt(random_clicks(rng, truth.object, count))
-        answer, seconds = scene.ask(prompt, scene.start(prompt))
+        answer, seconds = scene.first(prompt)
         yield Reply(count, answer.mask, seconds, prompt)
 
 

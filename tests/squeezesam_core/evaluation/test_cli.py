@@ -99,7 +99,7 @@ class Nothing:
         self.size = image.shape[:2]
         return self
 
-    def answer(self, _prompt: object, _previous: object) -> Answer:
+    def answer(self, _prompt: object, _previous: object, _saliency: object) -> Answer:
         return Answer(np.zeros(self.size, bool), np.zeros((8, 8), np.float32), 0.0)
 
 

@@ -93,14 +93,14 @@ class Peer:
     takes_map = False
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Prompt, np.ndarray | None]] = []
+        self.asked: list[tuple[Prompt, np.ndarray | None, np.ndarray | None]] = []
 
     def open(self, image: np.ndarray) -> "Peer":
         self.shape = image.shape[:2]
         return self
 
-    def answer(self, prompt: Prompt, previous: np.ndarray | None) -> Answer:
-        self.asked.append((prompt, previous))
+    def answer(self, prompt: Prompt, previous: np.ndarray | None, saliency: np.ndarray | None) -> Answer:
+        self.asked.append((prompt, previous, saliency))
         mask = np.zeros(self.shape, bool)
         mask[int(prompt.points[-1].y), int(prompt.points[-1].x)] = True
         return Answer(mask, np.full((8, 8), 0.25, np.float32), 0.5)
@@ -111,7 +111,8 @@ def test_a_peer_gets_the_clicks_and_its_own_answers_but_never_the_map(service, s
     models = Models(peer, service.detector)
     list(evaluate(models, [sample(CENTRE)], PROTOCOLS["error-clicks"], Plan((2,))))
     list(evaluate(models, [sample(CENTRE)], PROTOCOLS["saliency"], Plan()))
-    (first, before), (second, own), (salient, unprompted) = peer.asked
+    (first, before, _), (second, own, _), (salient, unprompted, _) = peer.asked
+    assert [saliency for *_, saliency in peer.asked] == [None] * 3
     assert (len(first.points), before) == (1, None)
     assert len(second.points) == 2
     assert np.array_equal(own, np.full((8, 8), 0.25))
