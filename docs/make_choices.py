@@ -136,9 +136,9 @@ def detector_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
 
 
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
-    """The gate of the no-click path: the least mean of a salient blob (squeezesam_core/saliency.py)."""
-    for least in (0.0, 0.65, 0.7, 0.75, 0.8, 0.85):
-        with setting(saliency, LEAST_MEAN=least):
+    """The gate of the no-click path: the least peak of a salient blob (squeezesam_core/saliency.py)."""
+    for least in (0.0, 0.85, 0.9, 0.925, 0.95, 0.975):
+        with setting(saliency, LEAST_PEAK=least):
             given = [outcome.last < 1 for _, outcome in bench.ask("empty-crops")]
             yield (
                 f"{least}",

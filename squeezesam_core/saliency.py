@@ -12,8 +12,8 @@ from squeezesam_core.prompts import Point, Prompt
 
 FAINTEST = 0.35
 """A map whose highest value is below this shows no salient object (detectors' maps are not stretched)."""
-LEAST_MEAN = 0.7
-"""A blob whose mean value is below this is texture that the detector half believes in (docs/choices.md, gate)."""
+LEAST_PEAK = 0.925
+"""A blob whose highest value is below this is texture that the detector half believes in (docs/choices.md, gate)."""
 SMALLEST = 0.0005
 """A blob smaller than this share of the map is noise."""
 
@@ -64,9 +64,9 @@ def most_salient_blob(saliency: NDArray[np.float32]) -> Blob | None:
     peaks = np.where(histogram.any(axis=1), 255 - np.argmax(histogram[:, ::-1] > 0, axis=1), -1)
     frequencies = histogram[np.arange(count), np.maximum(peaks, 0)]
     best = int(np.lexsort((-np.arange(count), frequencies, peaks))[-1])
-    mask = labels == best
-    if saliency[mask].mean() < LEAST_MEAN:
+    if peaks[best] < LEAST_PEAK * 255:
         return None
+    mask = labels == best
     return Blob(mask, section_clicks(mask), float(peaks[best] / 255))
 
 
