@@ -51,7 +51,7 @@ def test_clicks_of_hollow_and_thin_blobs_lie_in_them(saliency: np.ndarray) -> No
         (canvas((slice(5, 15), slice(5, 15), 1.0), (slice(50, 90), slice(50, 90), 0.9)), (10, 10)),
         (canvas((slice(5, 15), slice(5, 15), 1.0), (slice(50, 90), slice(50, 90), 1.0)), (60, 60)),
         (canvas((slice(5, 15), slice(5, 15), 1.0), (slice(5, 15), slice(50, 60), 1.0)), (10, 10)),
-        (canvas((slice(5, 7), slice(5, 7), 1.0), (slice(50, 90), slice(50, 90), 0.95)), (60, 60)),
+        (canvas((slice(5, 7), slice(5, 7), 1.0), (slice(50, 90), slice(50, 90), 0.97)), (60, 60)),
     ],
     ids=["highest", "tie: more often", "full tie: first", "a speck is noise"],
 )
@@ -96,7 +96,7 @@ def test_clicks_always_lie_in_the_blob(saliency: np.ndarray) -> None:
         assert all(blob.mask[y, x] for x, y in blob.clicks)
 
 
-@pytest.mark.parametrize(("peak", "found"), [(0.95, True), (0.9, False)], ids=["lit", "half-lit texture"])
+@pytest.mark.parametrize(("peak", "found"), [(0.97, True), (0.9, False)], ids=["lit", "half-lit texture"])
 def test_the_gate_asks_for_a_place_that_is_lit(peak: float, found: bool) -> None:
     saliency = np.zeros((40, 60), np.float32)
     saliency[10:30, 20:40] = 0.6
