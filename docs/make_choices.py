@@ -1,9 +1,10 @@
 """Write docs/choices.md: settings of the service, measured on photos that were trained on, never on test sets.
 
     python docs/make_choices.py --root DATA [--limit 60] [--table zoom …]
+    python docs/make_choices.py --root DATA --folder tools=extra/tools boats=extra/boats --out unseen.md
 
 DATA is the folder that the recipes' sources are relative to (`squeezesam train --root`). Trained photos flatter every
-setting alike; only differences within a table mean something.
+setting, and some more than others; --folder measures on photos with masks that no network has seen.
 """
 
 import argparse
@@ -157,10 +158,10 @@ TABLES = {
 }
 
 
-def sampled(root: Path, limit: int) -> dict[str, list[Sample]]:
+def sampled(root: Path, limit: int, folders: dict[str, tuple[str, str | None]]) -> dict[str, list[Sample]]:
     """`limit` photos of each folder, the same every time, with at most MOST_OBJECTS objects each."""
     chosen = {}
-    for name, (directory, images) in FOLDERS.items():
+    for name, (directory, images) in folders.items():
         samples = list(read_folder(root / directory, root / images if images else None))
         Random(0).shuffle(samples)
         chosen[name] = [replace(sample, masks=_some(sample)) for sample in samples[:limit]]
@@ -184,18 +185,22 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--table", nargs="*", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--folder", nargs="*", default=[], metavar="NAME=DIR", help="folders of DATA to measure on")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("choices.md"))
     options = parser.parse_args()
     cv2.setNumThreads(1)
     weights = default_weights()
     network, detector = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
-    bench = Bench(network, detector, sampled(options.root, options.limit))
+    given = dict(folder.split("=", 1) for folder in options.folder)
+    folders: dict[str, tuple[str, str | None]] = {name: (at, None) for name, at in given.items()} or dict(FOLDERS)
+    about = "" if given else ", trained on, so only differences mean something"
+    bench = Bench(network, detector, sampled(options.root, options.limit, folders))
     parts = [
         "# Choices\n",
         f"Written by `python docs/make_choices.py --root DATA --limit {options.limit} "
-        f"--table {' '.join(options.table)}`; do not edit. "
+        f"--table {' '.join(options.table)}{' --folder …' if given else ''}`; do not edit. "
         f"mIoU in %, mean over "
-        f"{', '.join(FOLDERS)} ({options.limit} photos each, trained on, so only differences mean something), of "
+        f"{', '.join(folders)} ({options.limit} photos each{about}), of "
         f"`{network.version}` and `{detector.version}` in {network.precision}.\n",
     ]
     for name in options.table:
