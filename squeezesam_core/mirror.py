@@ -1,6 +1,6 @@
 """Asking a network about a photo and about its mirror image too: the mean of both answers is better than either.
 
-As in RITM's inference; twice the time, so the segmenter does it where it gains: at a lone click (docs/choices.md).
+As in RITM's inference; for twice the time (docs/choices.md, zoom).
 """
 
 import numpy as np

@@ -114,8 +114,7 @@ def _look(
     if len(labels) == 0:  # the network takes at least one token; -1 is SAM's padding
         points, labels = np.zeros((1, 2), np.float32), np.array([-1], np.int64)
     fused = fuse(prepared, prompt, session.spec, previous)
-    is_lone_click = len(prompt.points) == 1 and prompt.box is None
-    logits, iou = mean_answer(session, fused, points, labels) if is_lone_click else session.run(fused, points, labels)
+    logits, iou = mean_answer(session, fused, points, labels)
     chosen = choose(iou, prompt, previous is not None)
     return masks.clean(logits[chosen], points, labels), float(np.clip(iou[chosen], 0, 1))
 

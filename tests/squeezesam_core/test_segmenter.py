@@ -143,7 +143,7 @@ def test_several_clicks_get_the_surest_of_their_answers(
     ids=["the clicks fall on the map", "they do not", "no map"],
 )
 def test_several_clicks_are_seen_without_the_map_and_with_it(
-    service, saliency: np.ndarray | None, starts: bool
+    service, windows, saliency: np.ndarray | None, starts: bool
 ) -> None:
     segment(service.segmenter, prepare(PHOTO, service.segmenter.spec), SEVERAL, saliency=saliency)
     previous = [fused[PREVIOUS] for fused, *_ in service.segmenter.calls]
@@ -152,19 +152,20 @@ def test_several_clicks_are_seen_without_the_map_and_with_it(
 
 
 @pytest.mark.parametrize(
-    ("prompt", "mirrored"),
+    "prompt",
     [
-        (Prompt((Point(100, 50),)), True),
-        (Prompt((Point(100, 50), Point(110, 54))), False),
-        (Prompt(box=Box(100, 50, 250, 120)), False),
+        Prompt((Point(100, 50),)),
+        Prompt((Point(100, 50), Point(110, 54))),
+        Prompt((Point(100, 50),), Box(90, 40, 250, 120)),
     ],
     ids=["a lone click", "two clicks", "a box"],
 )
-def test_the_mirror_image_is_asked_at_a_lone_click(service, prompt: Prompt, mirrored: bool) -> None:
+def test_every_look_is_one_at_the_mirror_image_too(service, prompt: Prompt) -> None:
     ask(service, prompt, MASK)
-    whole, second = (points[0, 0] for _, points, _ in service.segmenter.calls[:2])
-    assert whole == pytest.approx(0.25)
-    assert (second == pytest.approx(0.75)) == mirrored
+    clicked = [points[0, 0] for _, points, _ in service.segmenter.calls]
+    assert clicked[0] == pytest.approx(0.25)
+    assert len(clicked) == 4, "the whole photo and what is near"
+    assert clicked[1::2] == pytest.approx([1 - x for x in clicked[::2]])
 
 
 def test_background_click_takes_away(service) -> None:
