@@ -97,11 +97,11 @@ def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        for change in changes:
+            content = _merged(content, _parsed(change))
         if "corpus" in content:
             shared = tomllib.loads((path.parent / content.pop("corpus")).read_text(encoding="utf-8"))
             content["source"] = [*shared["source"], *content.get("source", [])]
-        for change in changes:
-            content = _merged(content, _parsed(change))
         return Recipe.model_validate(content)
     except FileNotFoundError as error:
         raise InvalidDatasetError(

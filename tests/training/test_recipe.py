@@ -84,7 +84,14 @@ def test_recipes_share_a_corpus_and_add_to_it(tmp_path: Path) -> None:
     (tmp_path / "shared.toml").write_text('[[source]]\ndirectory = "a"\n')
     recipe = 'preset = "serving"\nside = 64\ncorpus = "shared.toml"\n[[stage]]\nsize = 64\nbatch = 2\nsteps = 1\n'
     (tmp_path / "recipe.toml").write_text(recipe + '[[source]]\ndirectory = "b"\n')
-    assert [source["directory"] for source in read_recipe(tmp_path / "recipe.toml").source] == ["a", "b"]
+    (tmp_path / "other.toml").write_text('[[source]]\ndirectory = "d"\n')
+    for changes, expected in (
+        ([], ["a", "b"]),
+        (['source=[{directory="c"}]'], ["a", "c"]),
+        (['corpus="other.toml"'], ["d", "b"]),
+    ):
+        plan = read_recipe(tmp_path / "recipe.toml", changes)
+        assert [source["directory"] for source in plan.source] == expected
     (tmp_path / "shared.toml").unlink()
     with pytest.raises(InvalidDatasetError, match=r"shared\.toml"):
         read_recipe(tmp_path / "recipe.toml")
