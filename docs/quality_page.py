@@ -58,6 +58,8 @@ MORE = (
     Column("never", "noc", "noc_failures", share=False),
     Column("1 jittered", "jittered-clicks", "iou@1"),
     Column("3 jittered", "jittered-clicks", "iou@3"),
+    Column("one piece, no click", "saliency", "miou_one_piece"),
+    Column("one piece, detector alone", "detector", "miou_one_piece"),
     Column("person, no click", "person", "miou"),
     Column("person, 1 click", "person", "iou@1"),
     Column("map's 1 point", "salient-object", "iou@1"),

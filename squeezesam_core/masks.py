@@ -11,6 +11,8 @@ SPECK = 0.02
 """A part of the mask smaller than this share of its largest part is a speck, unless it holds a click."""
 PINHOLE = 0.005
 """A hole smaller than this share of the mask is filled, unless it holds a background click."""
+PIECE = 0.05
+"""A part smaller than this share of the largest one is no piece of its own."""
 FAINT = 0.5
 """The logit, of either sign, that takes the place of a dropped speck's or a filled hole's."""
 
@@ -47,6 +49,12 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """x, y, width, height in pixels of the smallest box that holds the mask; all zero if it is empty."""
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     return int(x), int(y), int(width), int(height)
+
+
+def pieces(mask: NDArray[np.bool_]) -> int:
+    """How many connected parts (8 neighbours) a mask (H, W) has, crumbs left out."""
+    areas = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)[2][1:, cv2.CC_STAT_AREA]
+    return int(np.count_nonzero(areas >= PIECE * areas.max(initial=0)))
 
 
 def iou(a: NDArray[np.bool_], b: NDArray[np.bool_], ignore: NDArray[np.bool_] | None = None) -> float:

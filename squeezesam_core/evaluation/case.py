@@ -47,8 +47,9 @@ class Outcome:
     """The figures of one object, without its pixels.
 
     ious, boundary: IoU and boundary IoU by click count (0: without a click), ending where nothing was left to click;
-    boundary only at the counts that are reported and the last; area: of the true mask in pixels; seconds: of each
-    answer; opening: seconds that taking in the photo took; notes: what the protocol adds.
+    boundary only at the counts that are reported and the last; area: of the true mask in pixels; pieces:
+    masks.pieces of it; seconds: of each answer; opening: seconds that taking in the photo took; notes: what the
+    protocol adds.
     """
 
     photo: str
@@ -56,6 +57,7 @@ class Outcome:
     ious: Mapping[int, float]
     boundary: Mapping[int, float]
     area: int
+    pieces: int
     seconds: tuple[float, ...]
     opening: float
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -114,7 +116,8 @@ def compare(
     if reply.clicks not in boundary:
         boundary[reply.clicks] = boundary_iou(reply.mask, truth.object, truth.ignore)
     area = int(np.count_nonzero(truth.object))
-    outcome = Outcome(photo, number, ious, boundary, area, tuple(seconds), opening, notes or {})
+    pieces = masks.pieces(truth.object)
+    outcome = Outcome(photo, number, ious, boundary, area, pieces, tuple(seconds), opening, notes or {})
     return Case(outcome, image, truth, reply.mask, reply.shown)
 
 

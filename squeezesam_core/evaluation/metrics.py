@@ -45,6 +45,14 @@ def without_click(outcomes: Sequence[Outcome]) -> dict[str, float]:
     }
 
 
+def in_one_piece(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """n_one_piece, and miou_one_piece where there are any: of the objects whose true mask is one connected part. One
+    mask of one object cannot match a truth that is several things apart from each other."""
+    members = [outcome for outcome in outcomes if outcome.pieces == 1]
+    figures: dict[str, float] = {"n_one_piece": len(members)}
+    return figures | {"miou_one_piece": fmean(outcome.after(0) for outcome in members)} if members else figures
+
+
 def by_clicks(outcomes: Sequence[Outcome], counts: Sequence[int]) -> dict[str, float]:
     """iou@K and biou@K for each count."""
     figures = {f"iou@{count}": fmean(outcome.after(count) for outcome in outcomes) for count in counts}

@@ -79,3 +79,22 @@ def test_bounding_box() -> None:
 def test_iou(a: list[int], b: list[int], ignore: list[int] | None, iou: float) -> None:
     arrays = [None if row is None else np.array([row], bool) for row in (a, b, ignore)]
     assert masks.iou(*arrays) == pytest.approx(iou)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "pieces"),
+    [
+        ([], 0),
+        ([(0, 0, 40, 40)], 1),
+        ([(0, 0, 40, 40), (60, 60, 30, 30)], 2),
+        ([(0, 0, 40, 40), (40, 40, 30, 30)], 1),
+        ([(0, 0, 40, 40), (60, 60, 8, 10)], 2),
+        ([(0, 0, 40, 40), (60, 60, 8, 9)], 1),
+    ],
+    ids=["empty", "one", "two", "corners touch", "the smallest piece, 5 %", "a crumb"],
+)
+def test_pieces(drawn: list[tuple[int, int, int, int]], pieces: int) -> None:
+    mask = np.zeros((100, 100), bool)
+    for x, y, width, height in drawn:
+        mask[y : y + height, x : x + width] = True
+    assert masks.pieces(mask) == pieces

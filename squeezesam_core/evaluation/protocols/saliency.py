@@ -19,7 +19,7 @@ def _ask(scene: Scene, _truth: Mask, _plan: Plan, _rng: np.random.Generator) -> 
 
 
 def _figures(outcomes: Sequence[Outcome], _: Plan) -> dict[str, Any]:
-    return metrics.without_click(outcomes)
+    return metrics.without_click(outcomes) | metrics.in_one_piece(outcomes)
 
 
 SALIENCY = Protocol(

@@ -60,7 +60,7 @@ def case() -> Callable[..., Case]:
         photo = np.full((60, 90, 3), 200, np.uint8)
         mask = np.zeros((60, 90), bool)
         mask[20:40, 30:60] = True
-        outcome = Outcome(name, 0, ious, ious, area, (0.01,), 0.002)
+        outcome = Outcome(name, 0, ious, ious, area, 1, (0.01,), 0.002)
         shown = Prompt((Point(45, 30), Point(5, 5, positive=False)))
         return Case(outcome, photo, Mask.of(mask), mask, shown)
 

@@ -54,8 +54,8 @@ def clicks(*counts: int) -> set[str]:
     ("options", "keys"),
     [
         (["--protocol", "box"], {"miou", "biou", "n_small", "n_medium", "n_large", "miou_medium"}),
-        (["--protocol", "saliency"], {"miou", "biou"}),
-        (["--protocol", "detector"], {"miou", "biou"}),
+        (["--protocol", "saliency"], {"miou", "biou", "n_one_piece", "miou_one_piece"}),
+        (["--protocol", "detector"], {"miou", "biou", "n_one_piece", "miou_one_piece"}),
         (["--protocol", "person"], {"miou", "biou"} | clicks(1)),
         (
             ["--protocol", "random-clicks", "--clicks", "3,1"],

@@ -3,7 +3,16 @@
 import pytest
 
 from squeezesam_core.evaluation.case import Outcome
-from squeezesam_core.evaluation.metrics import by_size, clicks_needed, clicks_to, curve, failures, noc, ready
+from squeezesam_core.evaluation.metrics import (
+    by_size,
+    clicks_needed,
+    clicks_to,
+    curve,
+    failures,
+    in_one_piece,
+    noc,
+    ready,
+)
 
 NEVER = [0.5] * 20
 AT_LAST = [0.5] * 19 + [0.9]
@@ -33,8 +42,8 @@ def test_noc_counts_20_for_a_failure_and_failures_only_those() -> None:
     assert failures(curves, 0.5) == 0
 
 
-def outcome(ious: dict[int, float], area: int = 10_000) -> Outcome:
-    return Outcome("photo", 0, ious, ious, area, (0.01,), 0.0)
+def outcome(ious: dict[int, float], area: int = 10_000, pieces: int = 1) -> Outcome:
+    return Outcome("photo", 0, ious, ious, area, pieces, (0.01,), 0.0)
 
 
 def test_a_curve_goes_on_with_its_last_iou() -> None:
@@ -62,3 +71,14 @@ def test_clicks_to_mend_a_mask_count_from_one_and_ready_says_who_needs_none() ->
     outcomes = [outcome({0: 0.95, 1: 0.95}), outcome({0: 0.86, 1: 0.88, 2: 0.92}), outcome({0: 0.5, 1: 0.91})]
     assert clicks_needed(outcomes) == {"noc85": 1.0, "noc90": pytest.approx(4 / 3), "noc_failures": 0}
     assert ready(outcomes) == {"ready85": pytest.approx(2 / 3), "ready90": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "figures"),
+    [((1, 2, 1), {"n_one_piece": 2, "miou_one_piece": 0.6}), ((2, 3, 0), {"n_one_piece": 0})],
+    ids=["some", "none"],
+)
+def test_objects_in_one_piece_are_told_apart(pieces: tuple[int, ...], figures: dict[str, float]) -> None:
+    ious = (0.5, 0.1, 0.7)
+    outcomes = [outcome({0: iou}, pieces=count) for iou, count in zip(ious, pieces, strict=True)]
+    assert in_one_piece(outcomes) == pytest.approx(figures)

@@ -75,7 +75,7 @@ def test_a_picture_shows_mask_outline_and_clicks(case) -> None:
 def test_a_small_object_is_shown_with_its_surroundings_and_all_clicks() -> None:
     truth = np.zeros((400, 600), bool)
     truth[200:210, 300:320] = True
-    outcome = Outcome("photo", 0, {0: 0.1}, {0: 0.1}, 200, (0.01,), 0.0)
+    outcome = Outcome("photo", 0, {0: 0.1}, {0: 0.1}, 200, 1, (0.01,), 0.0)
     nothing = np.zeros_like(truth)
     for clicks, shown in (((), (260, 155, 100, 100)), ((Point(500.5, 205.5),), (260, 155, 241, 100))):
         case = Case(outcome, np.zeros((400, 600, 3), np.uint8), Mask(truth, nothing), nothing, Prompt(clicks))
