@@ -17,6 +17,8 @@ from squeezesam_core.session import DetectorSession, Session
 
 SINGLE = 0
 """The mask that answers every prompt but one ambiguous click."""
+ANEW_LEAD = 0.06
+"""How much surer (predicted IoU) a look anew must be than the mask that goes on from the one before."""
 MOST_SIDE = 1024
 """The longer side, at most, of a mask that is handed on as the next call's `previous`."""
 
@@ -66,7 +68,8 @@ def segment(
     saliency: NDArray[np.float32] | None = None,
 ) -> Segmentation:
     """The mask that a prompt asks for: a look at the whole photo, and at several clicks that go on from no mask through
-    windows near them (zoom.py); each goes on with a look from near at its answer, and the surest mask counts.
+    windows near them (zoom.py); each goes on with a look from near at its answer, and the surest mask counts. The first
+    background click on a mask also gets a look that knows nothing of that mask.
 
     prepared: fusion.prepare's, made for this session's spec. previous: the mask to go on from. saliency: the photo's
     map, for a prompt that goes on from none: a first look starts from it where the prompt falls on it
@@ -82,7 +85,19 @@ def segment(
         looks.insert(0, _look_through(session, prepared, prompt, Window(0, 0, *image), start))
     uncut = [look for look in looks if not zoom.cut_off(look.logits > 0, look.window, image)]
     found = [_look_from_near(session, prepared, prompt, look) for look in uncut or looks[:1]]
-    return max(found, key=lambda look: look.iou)
+    best = max(found, key=lambda look: look.iou)
+    anew = None if previous is None else _look_anew(session, prepared, prompt)
+    return best if anew is None or anew.iou <= best.iou + ANEW_LEAD else anew
+
+
+def _look_anew(session: Session, prepared: PreparedImage, prompt: Prompt) -> Segmentation | None:
+    """Forget the mask that took too much, and look near the clicks on the object."""
+    window = zoom.window_clear(prompt, prepared.frame.image)
+    if window is None:
+        return None
+    look = _look_through(session, prepared, prompt, window, None)
+    is_cut_off = zoom.cut_off(look.logits > 0, look.window, look.image)
+    return None if is_cut_off else _look_from_near(session, prepared, prompt, look)
 
 
 def _look_from_near(session: Session, prepared: PreparedImage, prompt: Prompt, before: Segmentation) -> Segmentation:

@@ -5,6 +5,8 @@ FocalClick's inference, the network looks again at a window around its answer, w
 that go on from no mask, which tell the object's size roughly, are looked at from near at once (docs/choices.md, zoom).
 """
 
+from math import hypot
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ MOST_OF_PHOTO = 0.85
 NEAR_MARGINS = (4.8, 3.2, 2.1, 1.5)
 """Sides of the windows that several clicks are looked at through, as multiples of the object's, which are guessed from
 the clicks' extent."""
+CLEAR = 0.6
+"""A look anew reaches this share of the distance to the background click beyond the clicks on the object."""
 MOST_CUT_OFF = 0.1
 """An object that reaches over more of a window's edge than this is cut off by it."""
 LEAST_ASPECT = 0.5
@@ -59,6 +63,19 @@ def windows_near(prompt: Prompt, image: Size) -> list[Window]:
     extent = (len(clicks) - 1) / (len(clicks) + 1)
     windows = [_small(_around(clicks, margin / extent, image), image) for margin in NEAR_MARGINS]
     return list(dict.fromkeys(window or Window(0, 0, *image) for window in windows))
+
+
+def window_clear(prompt: Prompt, image: Size) -> Window | None:
+    """What is looked at anew when the first background click says that a mask takes too much: the clicks on the object
+    and what is around them, clear of that click. None for other prompts, and where it would show most of the photo.
+    """
+    wanted = [(point.x, point.y) for point in prompt.positive]
+    background = [(point.x, point.y) for point in prompt.points if not point.positive]
+    if prompt.box is not None or not wanted or len(background) != 1:
+        return None
+    reach = CLEAR * min(hypot(x - background[0][0], y - background[0][1]) for x, y in wanted)
+    corners = [(x + dx, y + dy) for x, y in wanted for dx, dy in ((-reach, -reach), (reach, reach))]
+    return _small(_around(corners, 1.0, image), image)
 
 
 def cut_off(mask: NDArray[np.bool_], window: Window, image: Size) -> bool:

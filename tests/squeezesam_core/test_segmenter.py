@@ -151,6 +151,37 @@ def test_several_clicks_are_seen_without_the_map_and_with_it(
     assert any((mask == 1).all() for mask in previous) == starts
 
 
+TOO_MUCH = Prompt((Point(200, 100), Point(250, 100, positive=False)))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "previous", "answers", "chosen"),
+    [
+        (TOO_MUCH, MASK, ((1.0, 0.7), (0.5, 0.6), (0.9, 0.9)), 2),
+        (TOO_MUCH, MASK, ((1.0, 0.7), (0.5, 0.6), (0.9, 0.75)), 0),
+        (TOO_MUCH, MASK, ((1.0, 0.7), (1.0, 0.9)), 0),
+        (TOO_MUCH, None, ((1.0, 0.7),), 0),
+        (Prompt((Point(200, 100),)), MASK, ((1.0, 0.7),), 0),
+    ],
+    ids=["much surer", "a little surer", "cut off", "no mask took anything", "no background click"],
+)
+def test_the_first_background_click_gets_a_look_anew(
+    windows, prompt: Prompt, previous: np.ndarray | None, answers: tuple[tuple[float, float], ...], chosen: int
+) -> None:
+    session = Scripted(*answers)
+    result = segment(session, prepare(PHOTO, session.spec), prompt, previous)
+    assert not session.answers
+    assert result.window == windows[chosen]
+    assert result.iou == pytest.approx(answers[chosen][1])
+
+
+def test_a_look_anew_knows_nothing_of_the_mask(service, windows) -> None:
+    segment(service.segmenter, prepare(PHOTO, service.segmenter.spec), TOO_MUCH, MASK)
+    anew = windows.index(zoom.window_clear(TOO_MUCH, (400, 200)))
+    previous = [fused[PREVIOUS] for fused, *_ in service.segmenter.calls]
+    assert [mask.any() for mask in previous[: anew + 1]] == [True] * anew + [False]
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

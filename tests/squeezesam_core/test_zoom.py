@@ -75,6 +75,36 @@ def test_windows_near(prompt: Prompt, sizes: list[tuple[int, int]]) -> None:
         assert all(window.x0 <= p.x <= window.x1 and window.y0 <= p.y <= window.y1 for p in prompt.positive)
 
 
+ON, OFF = Point(100, 100), Point(200, 100, positive=False)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "window"),
+    [
+        (Prompt((ON, OFF)), Window(40, 40, 160, 160)),
+        (Prompt((ON, Point(150, 100), OFF)), Window(70, 70, 180, 130)),
+        (Prompt((ON, OFF, Point(190, 190, positive=False))), None),
+        (Prompt((ON,)), None),
+        (Prompt((OFF,)), None),
+        (Prompt((ON, OFF), Box(50, 50, 180, 180)), None),
+        (Prompt((Point(20, 100), Point(120, 100, positive=False))), Window(0, 40, 120, 160)),
+        (Prompt((Point(20, 100), Point(390, 20), Point(200, 199, positive=False))), None),
+    ],
+    ids=[
+        "as far as the background click allows",
+        "as the nearest click on the object allows",
+        "a second background click",
+        "no background click",
+        "nothing but background",
+        "a box",
+        "moved into the photo",
+        "most of the photo",
+    ],
+)
+def test_window_clear_of_the_background_click(prompt: Prompt, window: Window | None) -> None:
+    assert zoom.window_clear(prompt, IMAGE) == window
+
+
 @pytest.mark.parametrize(
     ("window", "rows", "columns", "cut"),
     [
