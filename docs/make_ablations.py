@@ -1,6 +1,6 @@
 """Write docs/ablations.md: a change of a recipe a row, each trained for the same budget, judged on the same photos.
 
-    python docs/make_ablations.py --root DATA --out runs/ablations [--steps 1200] [--limit 300] [--test TEST_SETS]
+    python docs/make_ablations.py --root DATA --out runs/ablations [--steps 500] [--limit 200] [--test TEST_SETS]
 
 The rows stand in docs/ablations.toml. Rows are judged on the photos that the recipe holds out of training
 (training/split.py); with --test also on folders of test photos, which no choice should be made by. A row whose run or
@@ -73,10 +73,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--page", type=Path, default=PAGE, help="what to write")
     made.add_argument("--root", type=Path, required=True, help="the folder that the recipe's sources are relative to")
     made.add_argument("--out", type=Path, required=True, help="where runs, held-out photos and figures are kept")
-    made.add_argument(
-        "--steps", type=int, default=1200, help="budget of each row, in steps of the recipe's first stage"
-    )
-    made.add_argument("--limit", type=int, default=300, help="photos of each folder")
+    made.add_argument("--steps", type=int, default=500, help="budget of each row, in steps of the recipe's first stage")
+    made.add_argument("--limit", type=int, default=200, help="photos of each folder")
     made.add_argument("--test", type=Path, help="a folder whose folders are test sets, to stand beside")
     made.add_argument("--sets", default="ecssd,pets,coco_instances", help="which of them")
     return made
@@ -133,7 +131,8 @@ def evaluate(run: Path, data: Path, protocol: str, limit: int) -> dict[str, Any]
     kept = run / f"{data.name}-{protocol}-{limit}.json"
     if not kept.exists():
         command = [sys.executable, "-m", "backend.cli", "evaluate", "--checkpoint", str(run / "last.pt"), "--no-map"]
-        command += ["--data", str(data), "--protocol", protocol, "--limit", str(limit), "--json"]
+        command += ["--data", str(data), "--protocol", protocol, "--clicks", "1,3"]
+        command += ["--limit", str(limit), "--json"]
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         kept.write_text(result.stdout, encoding="utf-8")
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
