@@ -72,4 +72,5 @@ def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr("squeezesam_core.zoom.window_around", lambda *_: None)
     monkeypatch.setattr("squeezesam_core.zoom.windows_near", lambda *_: [])
+    monkeypatch.setattr("squeezesam_core.zoom.window_clear", lambda *_: None)
     monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))
