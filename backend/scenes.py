@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from backend.cache import ByteCache
 from backend.images import Photo
 from backend.stages import stage
+from squeezesam_core.detector import detect
 from squeezesam_core.fusion import PreparedImage, prepare
 from squeezesam_core.geometry import NetworkInput
-from squeezesam_core.segmenter import detect
 from squeezesam_core.session import DetectorSession
 
 

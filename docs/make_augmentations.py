@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from strips import HEIGHT, OBJECT, Image, Mask, clicked, tinted, write_strip
 
+from squeezesam_core.detector import detect
 from squeezesam_core.fusion import prepare
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Box, Prompt
 from squeezesam_core.registry import default_weights
 from squeezesam_core.samples import read_image
-from squeezesam_core.segmenter import detect, segment
+from squeezesam_core.segmenter import segment
 from training.augment import random_colours, random_view
 from training.whole_object import cut_and_paste, inject_outlier, merge_masks
 

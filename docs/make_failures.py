@@ -9,12 +9,13 @@ from pathlib import Path
 
 from strips import OBJECT, Image, clicked, tinted, write_strip
 
+from squeezesam_core.detector import detect
 from squeezesam_core.fusion import prepare
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Point, Prompt
 from squeezesam_core.registry import default_weights
 from squeezesam_core.samples import read_image
-from squeezesam_core.segmenter import detect, segment
+from squeezesam_core.segmenter import segment
 
 ROOT = Path(__file__).parents[1]
 CLICKS = {"photographer": (250, 250), "coffee": (480, 200), "flower": (60, 60), "rocket": (100, 400)}

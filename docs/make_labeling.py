@@ -19,6 +19,7 @@ from measured import write_part
 from numpy.typing import NDArray
 
 from squeezesam_core import masks, polygons
+from squeezesam_core.detector import detect
 from squeezesam_core.evaluation.clickers import error_centre
 from squeezesam_core.fusion import prepare
 from squeezesam_core.interaction import NEAR, NEAR_UNDER_WAY, SAME_BOX, SAME_BOX_UNDER_WAY
@@ -26,7 +27,7 @@ from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.prompts import Point, Prompt
 from squeezesam_core.registry import default_weights
 from squeezesam_core.samples import Sample, read_folder
-from squeezesam_core.segmenter import detect, segment
+from squeezesam_core.segmenter import segment
 from squeezesam_core.shapes import Shape
 
 PAGE = Path(__file__).with_name("labeling.md")

@@ -15,12 +15,13 @@ import numpy as np
 
 from squeezesam_core import ort_session
 from squeezesam_core.confidence import Confidence, confidence
+from squeezesam_core.detector import detect
 from squeezesam_core.fusion import prepare
 from squeezesam_core.masks import iou
 from squeezesam_core.registry import default_weights
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.samples import Sample, read_folder
-from squeezesam_core.segmenter import detect, segment
+from squeezesam_core.segmenter import segment
 from squeezesam_core.session import DetectorSession, Session
 
 PHOTOS = 60

@@ -50,6 +50,7 @@ def segment(
     import numpy as np
 
     from squeezesam_core import masks, named_sessions, segmenter
+    from squeezesam_core.detector import detect
     from squeezesam_core.fusion import prepare
     from squeezesam_core.interaction import correction, inside_box
     from squeezesam_core.prompts import Prompt
@@ -68,7 +69,7 @@ def segment(
     session = named_sessions.load_segmenter(model, precision)
     asked = prompt != Prompt() or mask is not None
     if mask is None:
-        found = segmenter.detect(named_sessions.load_detector(detector, precision), photo)
+        found = detect(named_sessions.load_detector(detector, precision), photo)
         if not asked and (blob := most_salient_blob(found)) is not None:
             prompt, previous = blob.prompt(size), found
     result, iou = np.zeros(photo.shape[:2], bool), None
@@ -100,13 +101,14 @@ def saliency(
     import cv2
     import numpy as np
 
-    from squeezesam_core import named_sessions, segmenter
+    from squeezesam_core import named_sessions
+    from squeezesam_core.detector import detect
     from squeezesam_core.saliency import most_salient_blob
     from squeezesam_core.samples import read_image
 
     photo = read_image(image)
     session = named_sessions.load_detector(detector, precision)
-    found = segmenter.detect(session, photo)
+    found = detect(session, photo)
     blob = most_salient_blob(found)
     size = (photo.shape[1], photo.shape[0])
     shown = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)

@@ -6,7 +6,7 @@ As in RITM's inference; for twice the time (docs/choices.md, zoom).
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.session import DetectorSession, Session
+from squeezesam_core.session import Session
 
 
 def mean_answer(
@@ -21,9 +21,3 @@ def mean_answer(
     other_logits, other_iou = session.run(np.ascontiguousarray(fused[:, :, ::-1]), mirrored, labels)
     mean = np.asarray((logits + other_logits[:, :, ::-1]) / 2, np.float32)
     return mean, np.asarray((iou + other_iou) / 2, np.float32)
-
-
-def mean_map(session: DetectorSession, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The saliency map; argument and result as DetectorSession.run's."""
-    mirrored = session.run(np.ascontiguousarray(pixels[:, :, ::-1]))[:, ::-1]
-    return np.asarray((session.run(pixels) + mirrored) / 2, np.float32)

@@ -1,4 +1,4 @@
-"""Inference: a photo and a prompt give a mask; a photo alone gives a saliency map. Pure functions, no state."""
+"""Inference: a photo and a prompt give a mask. Pure functions, no state."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core import masks, zoom
-from squeezesam_core.fusion import PreparedImage, fuse, prepare
+from squeezesam_core.fusion import PreparedImage, fuse
 from squeezesam_core.geometry import Size, Window
 from squeezesam_core.interaction import first_previous
-from squeezesam_core.mirror import mean_answer, mean_map
+from squeezesam_core.mirror import mean_answer
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.runs import Runs
-from squeezesam_core.session import DetectorSession, Session
+from squeezesam_core.session import Session
 
 SINGLE = 0
 """The mask that answers every prompt but one ambiguous click."""
@@ -138,9 +138,3 @@ def choose(iou: NDArray[np.float32], prompt: Prompt, has_previous: bool) -> int:
     """SAM's rule: one click alone may mean several things, so the best of the other three masks answers it."""
     ambiguous = len(prompt.points) == 1 and prompt.box is None and not has_previous
     return 1 + int(np.argmax(iou[1:])) if ambiguous else SINGLE
-
-
-def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, the mean of the network's maps of the
-    photo and of its mirror image, as they are (no min-max stretch: an empty scene stays dark)."""
-    return mean_map(session, prepare(image, session.spec).pixels)

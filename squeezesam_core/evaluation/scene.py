@@ -8,12 +8,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam_core.detector import detect
 from squeezesam_core.errors import SqueezeSAMError
 from squeezesam_core.evaluation.model import Answer, Model, Photo
 from squeezesam_core.geometry import Size
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import Blob, most_salient_blob
-from squeezesam_core.segmenter import detect
 from squeezesam_core.session import DetectorSession
 
 

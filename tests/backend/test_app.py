@@ -67,7 +67,7 @@ def test_a_photo_is_read_and_looked_at_once(client, photos, service):
     app = client()
     for context in (None, click(), click()):
         app.post("/predict", json=body(task(), context=context))
-    assert service.detector.calls == 2, "the photo and its mirror image, once"
+    assert service.detector.calls == 3, "the photo at three sizes, once"
 
 
 def test_a_task_that_fails_costs_the_others_nothing(client, photos):

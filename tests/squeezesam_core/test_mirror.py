@@ -5,7 +5,7 @@ import pytest
 
 from squeezesam_core.fusion import BOX, CLICKS, fuse, prepare
 from squeezesam_core.geometry import NetworkInput
-from squeezesam_core.mirror import mean_answer, mean_map
+from squeezesam_core.mirror import mean_answer
 from squeezesam_core.prompts import Box, Point, Prompt
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
@@ -57,16 +57,3 @@ def test_padding_stays_where_it_is() -> None:
     session = Lopsided()
     mean_answer(session, np.zeros((7, 128, 128), np.float32), np.zeros((1, 2), np.float32), PADDING)
     assert [points.tolist() for _, points, _ in session.calls] == [[[0, 0]], [[0, 0]]]
-
-
-def test_the_map_is_the_mean_in_the_photos_own_frame() -> None:
-    class Left:
-        spec = NetworkInput(side=64, channels=3)
-
-        def run(self, image):
-            return np.tile(np.linspace(1, 0, 16, dtype=np.float32), (16, 1)) * image[0, 0, 0]
-
-    pixels = np.ones((3, 64, 64), np.float32)
-    assert np.allclose(mean_map(Left(), pixels), 0.5)
-    pixels[:, :, -1] = 0
-    assert mean_map(Left(), pixels)[0].tolist() == pytest.approx(np.linspace(0.5, 0, 16).tolist())

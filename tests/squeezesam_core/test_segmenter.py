@@ -9,7 +9,7 @@ from squeezesam_core.errors import InvalidPromptError
 from squeezesam_core.fusion import PREVIOUS, prepare
 from squeezesam_core.geometry import NetworkInput, Window
 from squeezesam_core.prompts import Box, Point, Prompt
-from squeezesam_core.segmenter import choose, detect, segment
+from squeezesam_core.segmenter import choose, segment
 
 PHOTO = np.zeros((200, 400, 3), np.uint8)
 WHOLE = Window(0, 0, 400, 200)
@@ -218,8 +218,3 @@ def test_bad_prompts_never_reach_the_network(service) -> None:
     with pytest.raises(InvalidPromptError):
         ask(service, Prompt((Point(401, 5),)))
     assert not service.segmenter.calls
-
-
-def test_empty_scene_stays_dark(service) -> None:
-    service.detector.salient = False
-    assert detect(service.detector, PHOTO).max() == 0

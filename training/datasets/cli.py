@@ -174,9 +174,9 @@ def teach_maps(
     """Saliency maps by a detector. The same command resumes: maps that are there are kept."""
     from itertools import islice
 
+    from squeezesam_core.detector import detect
     from squeezesam_core.ort_session import load_detector
     from squeezesam_core.records import PhotoFolder
-    from squeezesam_core.segmenter import detect
     from training.datasets.problems import Tally
     from training.datasets.teach import teach_maps as run
 

@@ -1,0 +1,40 @@
+"""The saliency map of a photo: the mean of what a detector says of it at three sizes, once of its mirror image.
+
+Three sizes find large and small things; an answer of their mean is better than any one's (docs/model.md).
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core.fusion import normalise, prepare, resize
+from squeezesam_core.geometry import Frame
+from squeezesam_core.session import DetectorSession
+
+SIZES = ((0.875, False), (1.0, True), (1.25, False))
+"""Multiples of the side that the detector was made for, and whether the mirror image is shown at that size."""
+ONE_SIZE = ((1.0, False), (1.0, True))
+"""For a detector whose input is always the same square."""
+
+
+def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, at the detector's finest output.
+
+    Not stretched to 0..1: an empty scene stays dark.
+    """
+    spec = session.spec
+    detail = prepare(image, spec).detail
+    maps = []
+    for size, mirrored in ONE_SIZE if spec.square else SIZES:
+        frame = Frame.fit((image.shape[1], image.shape[0]), replace(spec, side=round(spec.side * size)))
+        pixels = normalise(resize(detail, frame.network))
+        maps.append(_mirror_image(session, pixels) if mirrored else session.run(pixels))
+    finest = max((found.shape for found in maps), key=lambda shape: shape[0] * shape[1])
+    enlarged = [cv2.resize(found, finest[::-1], interpolation=cv2.INTER_LINEAR) for found in maps]
+    return np.asarray(np.mean(enlarged, axis=0), np.float32)
+
+
+def _mirror_image(session: DetectorSession, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(session.run(np.ascontiguousarray(pixels[:, :, ::-1]))[:, ::-1])
