@@ -52,3 +52,17 @@ def train(
     freeze(network, plan.frozen)
     corpus = read_corpus(plan.sources, root, masks_only=plan.preset != "saliency")
     run(make_task(network, TrainingPart(corpus, plan.held_out), plan), plan, out)
+
+
+@app.command()
+def average(
+    earlier: Annotated[Path, typer.Argument(help="A run's last.pt.")],
+    later: Annotated[Path, typer.Argument(help="That of a round that went on from it.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the later round.")] = 0.5,
+) -> None:
+    """The mean of two rounds' weights, to be exported."""
+    from squeezesam_core.model import checkpoint
+    from training.average import average as run
+
+    checkpoint.save(out, run(checkpoint.load(earlier), checkpoint.load(later), share))
