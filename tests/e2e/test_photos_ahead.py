@@ -47,7 +47,7 @@ class Backend:
         while (now := self.figures()).prepared < than.prepared + more:
             assert time.monotonic() < deadline, now
             time.sleep(0.2)
-        time.sleep(1.0)  # a photo counts when its preparation begins
+        time.sleep(3.0)  # a photo counts when its preparation begins
         return now
 
     def last_click(self) -> str:
