@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.fusion import normalise, prepare, resize
+from squeezesam_core.fusion import detail_of, normalise, resize
 from squeezesam_core.geometry import Frame
 from squeezesam_core.session import DetectorSession
 
@@ -25,7 +25,7 @@ def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.flo
     Not stretched to 0..1: an empty scene stays dark.
     """
     spec = session.spec
-    detail = prepare(image, spec).detail
+    detail = detail_of(image)
     maps = []
     for size, mirrored in ONE_SIZE if spec.square else SIZES:
         frame = Frame.fit((image.shape[1], image.shape[0]), replace(spec, side=round(spec.side * size)))

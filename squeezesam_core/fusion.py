@@ -49,12 +49,17 @@ def prepare(image: NDArray[np.uint8], spec: NetworkInput, size: Size | None = No
     size: (width, height) of the photo if `image` is a smaller copy of it, at best no smaller than DETAIL_SIDE.
     """
     frame = Frame.fit(size or (image.shape[1], image.shape[0]), spec)
-    shrink = DETAIL_SIDE / max(image.shape)
-    detail = image
-    if shrink < 1:
-        fitted = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
-        detail = np.asarray(cv2.resize(image, fitted, interpolation=cv2.INTER_AREA))
+    detail = detail_of(image)
     return PreparedImage(frame, normalise(resize(detail, frame.network)), detail)
+
+
+def detail_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo (H, W, 3), made smaller by area where its longer side exceeds DETAIL_SIDE."""
+    shrink = DETAIL_SIDE / max(image.shape)
+    if shrink >= 1:
+        return image
+    fitted = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
+    return np.asarray(cv2.resize(image, fitted, interpolation=cv2.INTER_AREA))
 
 
 def resize(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

@@ -66,8 +66,8 @@ def windows_near(prompt: Prompt, image: Size) -> list[Window]:
 
 
 def window_clear(prompt: Prompt, image: Size) -> Window | None:
-    """What is looked at anew when the first background click says that a mask takes too much: the clicks on the object
-    and what is around them, clear of that click. None for other prompts, and where it would show most of the photo.
+    """What is looked at anew while one background click says that a mask takes too much: the clicks on the object and
+    what is around them, clear of that click. None for other prompts, and where it would show most of the photo.
     """
     wanted = [(point.x, point.y) for point in prompt.positive]
     background = [(point.x, point.y) for point in prompt.points if not point.positive]
