@@ -112,8 +112,8 @@ def test_sigterm_saves_and_the_same_command_goes_on(corpus_root: Path, tmp_path:
         'preset = "saliency"\nside = 64\n[[stage]]\nsize = 64\nbatch = 2\nsteps = 100000\n'
         '[[source]]\ndirectory = "shapes"\nmaps = "maps"\n'
     )
-    command = [sys.executable, "-c", "from training.cli import app; app()"]
-    command += [str(path), "--out", str(tmp_path / "run"), "--root", str(corpus_root)]
+    command = [sys.executable, "-m", "backend.cli", "train", str(path)]
+    command += ["--out", str(tmp_path / "run"), "--root", str(corpus_root)]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     log = tmp_path / "run" / "log.jsonl"
     deadline = time.monotonic() + 120
