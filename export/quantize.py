@@ -33,9 +33,18 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(
-    fp32: Path, int8: Path, feeds: Sequence[Feeds], *, keep_float: re.Pattern[str] | None = FLOAT_LAYERS
+    fp32: Path,
+    int8: Path,
+    feeds: Sequence[Feeds],
+    *,
+    keep_float: re.Pattern[str] | None = FLOAT_LAYERS,
+    operators: Sequence[str] = OPERATORS,
+    every_cpu: bool = True,
 ) -> None:
-    """Write `int8` from `fp32`, with ranges observed on `feeds`; nodes whose name `keep_float` finds stay in fp32."""
+    """Write `int8` from `fp32`, with ranges observed on `feeds`; nodes whose name `keep_float` finds stay in fp32.
+
+    every_cpu: weights in 7 bits; else in 8, for CPUs with VNNI alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder, "prepared.onnx")
         quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
@@ -46,9 +55,9 @@ def quantize(
             str(int8),
             _Reader(feeds),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(OPERATORS),
+            op_types_to_quantize=list(operators),
             per_channel=True,
-            reduce_range=True,
+            reduce_range=every_cpu,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=exclude,

@@ -17,17 +17,24 @@ SIZES = ((0.875, False), (1.0, True), (1.25, False))
 """Multiples of the side that the detector was made for, and whether the mirror image is shown at that size."""
 ONE_SIZE = ((1.0, False), (1.0, True))
 """For a detector whose input is always the same square."""
+ONCE = ((1.0, False),)
+"""For whoever has many photos and no time."""
 
 
-def detect(session: DetectorSession, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def detect(
+    session: DetectorSession, image: NDArray[np.uint8], looks: tuple[tuple[float, bool], ...] | None = None
+) -> NDArray[np.float32]:
     """The saliency map of a photo (H, W, 3) uint8 RGB: (h, w) float32 in 0..1, at the detector's finest output.
 
-    Not stretched to 0..1: an empty scene stays dark.
+    Not stretched to 0..1: an empty scene stays dark. looks: sizes and mirror images as in SIZES, which they are by
+    default; ONE_SIZE for a detector whose input is always the same square.
     """
     spec = session.spec
+    if looks is None:
+        looks = ONE_SIZE if spec.square else SIZES
     detail = detail_of(image)
     maps = []
-    for size, mirrored in ONE_SIZE if spec.square else SIZES:
+    for size, mirrored in looks:
         frame = Frame.fit((image.shape[1], image.shape[0]), replace(spec, side=round(spec.side * size)))
         pixels = normalise(resize(detail, frame.network))
         maps.append(_mirror_image(session, pixels) if mirrored else session.run(pixels))

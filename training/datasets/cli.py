@@ -166,24 +166,27 @@ def teach_boxes(
 def teach_maps(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A folder of photos.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of maps to write.")],
-    network: Annotated[Path, typer.Option(help="U2-Netp, or any ONNX file of its interface, or a detector's folder.")],
+    networks: Annotated[
+        list[Path],
+        typer.Option("--network", help="An ONNX file of U2-Net's interface, or a detector's folder; repeatable."),
+    ],
     limit: Limit = None,
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Saliency maps by a detector. The same command resumes: maps that are there are kept."""
+    """Saliency maps, the mean of one detector's or several'. The same command resumes: maps that are there are kept."""
     from itertools import islice
 
-    from squeezesam_core.detector import detect
     from squeezesam_core.ort_session import load_detector
     from squeezesam_core.records import PhotoFolder
+    from training.datasets.map_teacher import mean_map
     from training.datasets.problems import Tally
     from training.datasets.teach import teach_maps as run
 
-    session = load_detector(network, threads)
+    sessions = [load_detector(network, threads) for network in networks]
     tally = Tally()
     photos = list(islice(PhotoFolder(images, tally), limit))
-    lessons = run(lambda image: detect(session, image), photos, out, tally)
+    lessons = run(lambda image: mean_map(sessions, image), photos, out, tally)
     _finish(_last(lessons, len(photos), as_json), tally, out, as_json)
 
 

@@ -24,7 +24,7 @@ from training.datasets.box_teacher import BoxTeacher, Drawing, draw
 from training.datasets.boxes import BoxedPhoto, extent
 from training.datasets.teacher import is_sure, read_map
 
-MAP_SIDE = 160
+MAP_SIDE = 256
 """The long side of a stored map in pixels."""
 MAP_LEVELS = 15
 """A stored map has 16 grey levels, multiples of 17: it is a soft outline, and shrinks to a kilobyte."""

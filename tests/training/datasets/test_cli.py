@@ -43,15 +43,15 @@ def test_shares(corpus_root: Path, tmp_path: Path) -> None:
     assert "people 25.0%, map 75.0%" in table
 
 
-def test_teach_maps_by_a_real_detector(corpus_root: Path, tmp_path: Path) -> None:
+def test_teach_maps_by_real_detectors(corpus_root: Path, tmp_path: Path) -> None:
     detector = default_weights() / "saliency"
     arguments = ["teach", "maps", str(corpus_root / "shapes" / "images"), "-o", str(tmp_path / "maps")]
-    arguments += ["--network", str(detector), "--limit", "2", "--json"]
+    arguments += ["--network", str(detector), "--network", str(detector), "--limit", "2", "--json"]
     found = json.loads(CliRunner().invoke(cli.app, arguments, catch_exceptions=False).stdout)
     assert found["photos"] == 2
     assert found["accepted"] + found["refused"].get("unsure", 0) == 2
     saliency = cv2.imread(str(tmp_path / "maps" / "0.webp"), cv2.IMREAD_GRAYSCALE)
-    assert saliency.shape == (128, 160)
+    assert saliency.shape == (205, 256)
     assert set(np.unique(saliency) % 17) == {0}
 
 

@@ -127,7 +127,7 @@ def disc(image: np.ndarray) -> np.ndarray:
 
 def test_maps_are_small_lossless_and_kept(tmp_path: Path, reported: list) -> None:
     (tmp_path / "images").mkdir()
-    for name, size in (("wide.png", (320, 160)), ("bad.png", (8, 8))):
+    for name, size in (("wide.png", (512, 256)), ("bad.png", (8, 8))):
         Image.new("RGB", size).save(tmp_path / "images" / name)
     (tmp_path / "images" / "bad.png").write_bytes(b"x")
     photos = sorted((tmp_path / "images").iterdir())
@@ -135,7 +135,7 @@ def test_maps_are_small_lossless_and_kept(tmp_path: Path, reported: list) -> Non
     assert (lesson.photos, lesson.accepted) == (1, 1)
     assert [error.problem for error in reported] == [Problem.UNREADABLE_PHOTO]
     saliency = read_map(tmp_path / "maps" / "wide.webp")
-    assert saliency.shape == (80, 160)
+    assert saliency.shape == (128, 256)
     assert set(np.unique(np.round(saliency * 255)) % 17) == {0}
     assert is_sure(saliency)
     assert not list((tmp_path / "maps").glob("*.partial"))
