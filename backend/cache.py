@@ -33,6 +33,12 @@ class ByteCache(Generic[Value]):
         self._under_way: dict[Hashable, Future[Value]] = {}
         self._lock = Lock()
 
+    @property
+    def under_way(self) -> int:
+        """How many values are being made now."""
+        with self._lock:
+            return len(self._under_way)
+
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
             return key in self._values

@@ -24,13 +24,16 @@ Kind = Literal["click", "photo"]
 
 
 class CacheStatistics(Protocol):
-    """What a cache tells: lookups since the start that found something or did not, and bytes held now."""
+    """What a cache tells: lookups since the start that found something or did not; values being made, and bytes held."""
 
     @property
     def hits(self) -> int: ...
 
     @property
     def misses(self) -> int: ...
+
+    @property
+    def under_way(self) -> int: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -123,12 +126,15 @@ class _Watched(Collector):
 
     def collect(self) -> Iterator[Metric]:
         lookups = CounterMetricFamily("squeezesam_cache_lookups", "Lookups in a cache.", labels=["cache", "outcome"])
+        under_way = GaugeMetricFamily("squeezesam_cache_under_way", "Values being made for a cache.", labels=["cache"])
         size = GaugeMetricFamily("squeezesam_cache_bytes", "Bytes held by a cache.", labels=["cache"])
         for name, cache in self.caches.items():
             lookups.add_metric([name, "hit"], cache.hits)
             lookups.add_metric([name, "miss"], cache.misses)
+            under_way.add_metric([name], cache.under_way)
             size.add_metric([name], cache.nbytes)
         yield lookups
+        yield under_way
         yield size
         waiting = self._depth()
         if waiting is not None:

@@ -31,6 +31,14 @@ def test_a_value_beyond_the_limit_is_given_but_not_kept():
     assert cache.nbytes == 0
 
 
+def test_a_value_is_under_way_while_it_is_made():
+    cache = ByteCache(limit=10)
+    assert cache.get("a", lambda: np.full(1, cache.under_way)) == 1
+    with pytest.raises(ZeroDivisionError):
+        cache.get("b", lambda: 1 / 0)
+    assert cache.under_way == 0
+
+
 def test_a_failure_is_not_kept():
     cache = ByteCache(limit=10)
     with pytest.raises(ZeroDivisionError):

@@ -23,6 +23,7 @@ def figures(metrics):
 class Cache:
     hits: int = 3
     misses: int = 1
+    under_way: int = 2
     nbytes: int = 4096
 
 
@@ -39,12 +40,13 @@ class Cache:
         (lambda m: m.submitted(masks=0, clicks=6), ("squeezesam_clicks_per_mask_count",), 0),
         (lambda m: m.compared(0.9), ("squeezesam_submitted_iou_bucket", "0.9"), 1),
         (lambda m: m.watch_cache("photos", Cache()), ("squeezesam_cache_lookups_total", "photos", "hit"), 3),
+        (lambda m: m.watch_cache("photos", Cache()), ("squeezesam_cache_under_way", "photos"), 2),
         (lambda m: m.watch_cache("photos", Cache()), ("squeezesam_cache_bytes", "photos"), 4096),
         (lambda m: m.watch_queue(lambda: 5), ("squeezesam_queue_jobs_waiting",), 5),
     ],
     ids=[
         *("ok", "refused", "failed", "stage", "prediction", "clicks", "clicks-a-mask", "no-mask"),
-        *("iou", "hits", "bytes", "queue"),
+        *("iou", "hits", "under-way", "bytes", "queue"),
     ],
 )
 def test_what_prometheus_reads(act, name, value):

@@ -23,9 +23,11 @@ PREPARING = ("fetch", "decode", "detect")
 
 @dataclass(frozen=True)
 class Figures:
-    """Of the backend since its start. prepared: photos, by whoever; waited: stages of requests that prepared one."""
+    """Of the backend since its start. begun: photos whose preparation has begun, by whoever; under_way: those that are
+    not ready yet; waited: stages of requests that prepared one."""
 
-    prepared: int
+    begun: int
+    under_way: int
     waited: int
 
 
@@ -39,15 +41,15 @@ class Backend:
     def figures(self) -> Figures:
         text = httpx.get(f"{self.url}/metrics", timeout=30.0, trust_env=False).raise_for_status().text
         waited = sum(_value(f'squeezesam_stage_seconds_count{{stage="{stage}"}}', text) for stage in PREPARING)
-        return Figures(_value('squeezesam_cache_lookups_total{cache="photos",outcome="miss"}', text), waited)
+        begun = _value('squeezesam_cache_lookups_total{cache="photos",outcome="miss"}', text)
+        return Figures(begun, _value('squeezesam_cache_under_way{cache="photos"}', text), waited)
 
     def prepares(self, more: int, than: Figures) -> Figures:
         """Wait until so many photos are prepared."""
         deadline = time.monotonic() + SECONDS
-        while (now := self.figures()).prepared < than.prepared + more:
+        while (now := self.figures()).begun < than.begun + more or now.under_way:
             assert time.monotonic() < deadline, now
             time.sleep(0.2)
-        time.sleep(3.0)  # a photo counts when its preparation begins
         return now
 
     def last_click(self) -> str:
