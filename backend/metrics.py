@@ -24,7 +24,7 @@ Kind = Literal["click", "photo"]
 
 
 class CacheStatistics(Protocol):
-    """What a cache tells: lookups since the start that found something or did not; values being made, and bytes held."""
+    """What a cache tells: lookups since the start that found something or did not, values being made, bytes held."""
 
     @property
     def hits(self) -> int: ...

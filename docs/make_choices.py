@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import saliency, segmenter, zoom
+from squeezesam_core import detector, saliency, segmenter, zoom
 from squeezesam_core.evaluation.case import Plan
 from squeezesam_core.evaluation.model import SqueezeSAMModel
 from squeezesam_core.evaluation.protocols import PROTOCOLS
@@ -130,12 +130,29 @@ def segmenter_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
 def detector_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """The detector's input size; its own map under Otsu's threshold, and the path that starts from it."""
     for side in (192, 224, 256, 288, 320):
-        detector = At(bench.detector, side)
+        at_side = At(bench.detector, side)
         columns = {
-            "map": lambda detector=detector: bench.ask("detector", detector=detector),
-            "no click": lambda detector=detector: bench.ask("saliency", detector=detector),
+            "map": lambda at_side=at_side: bench.ask("detector", detector=at_side),
+            "no click": lambda at_side=at_side: bench.ask("saliency", detector=at_side),
         }
         yield f"{side} px", bench.figures(columns)
+
+
+def detector_sizes_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The sizes of the detector's looks as multiples of its input size (squeezesam_core/detector.py), M: mirrored."""
+    sizes = {
+        "as shipped: 7/8, 1 M, 5/4": detector.SIZES,
+        "1": detector.ONCE,
+        "1, 1 M": detector.ONE_SIZE,
+        "1, 5/4 M": ((1.0, False), (1.25, True)),
+        "7/8, 5/4 M": ((0.875, False), (1.25, True)),
+        "1, 5/4 M, 3/2": ((1.0, False), (1.25, True), (1.5, False)),
+        "7/8, 1 M, 5/4, 3/2 M": (*detector.SIZES, (1.5, True)),
+    }
+    for name, looks in sizes.items():
+        with setting(detector, SIZES=looks):
+            columns = {"map": lambda: bench.ask("detector"), "no click": lambda: bench.ask("saliency")}
+            yield name, bench.figures(columns)
 
 
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
@@ -156,6 +173,7 @@ TABLES = {
     "zoom": zoom_table,
     "segmenter-side": segmenter_side_table,
     "detector-side": detector_side_table,
+    "detector-sizes": detector_sizes_table,
     "gate": gate_table,
 }
 
@@ -192,18 +210,18 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     weights = default_weights()
-    network, detector = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
+    network, saliency_network = load_segmenter(weights / "squeezesam", 1), load_detector(weights / "saliency", 1)
     given = dict(folder.split("=", 1) for folder in options.folder)
     folders: dict[str, tuple[str, str | None]] = {name: (at, None) for name, at in given.items()} or dict(FOLDERS)
     about = "" if given else ", trained on, so only differences mean something"
-    bench = Bench(network, detector, sampled(options.root, options.limit, folders))
+    bench = Bench(network, saliency_network, sampled(options.root, options.limit, folders))
     parts = [
         "# Choices\n",
         f"Written by `python docs/make_choices.py --root DATA --limit {options.limit} "
         f"--table {' '.join(options.table)}{' --folder …' if given else ''}`; do not edit. "
         f"mIoU in %, mean over "
         f"{', '.join(folders)} ({options.limit} photos each{about}), of "
-        f"`{network.version}` and `{detector.version}` in {network.precision}.\n",
+        f"`{network.version}` and `{saliency_network.version}` in {network.precision}.\n",
     ]
     for name in options.table:
         rows = list(TABLES[name](bench))
