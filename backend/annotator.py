@@ -18,9 +18,9 @@ from squeezesam_core.confidence import confidence
 from squeezesam_core.errors import InvalidImageError, InvalidPromptError
 from squeezesam_core.prompts import MAX_POINTS
 from squeezesam_core.saliency import most_salient_blob
-from squeezesam_core.segmenter import segment
 from squeezesam_core.session import DetectorSession, Session
 from squeezesam_core.shapes import Shape
+from squeezesam_core.whole_object import whole_object
 
 Task = Mapping[str, Any]
 
@@ -101,9 +101,8 @@ class Annotator:
         blob = most_salient_blob(scene.saliency)
         if blob is None:
             return EMPTY
-        prompt = blob.prompt(scene.prepared.frame.image)
         with stage("segment"):
-            segmentation = segment(self.service.segmenter, scene.prepared, prompt, scene.saliency)
+            segmentation = whole_object(self.service.segmenter, scene.prepared, blob, scene.saliency)
             shape = Shape(segmentation.runs())
         if not shape.area:
             return EMPTY

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import detector, saliency, segmenter, zoom
+from squeezesam_core import detector, saliency, segmenter, whole_object, zoom
 from squeezesam_core.evaluation.case import Plan
 from squeezesam_core.evaluation.model import SqueezeSAMModel
 from squeezesam_core.evaluation.protocols import PROTOCOLS
@@ -155,6 +155,13 @@ def detector_sizes_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
             yield name, bench.figures(columns)
 
 
+def no_click_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """The map's share in the mask before any click (squeezesam_core/whole_object.py); the rest is the segmenter's."""
+    for share in (0.5, 0.0, 0.3, 0.7):
+        with setting(whole_object, MAP_SHARE=share):
+            yield f"{share}", bench.figures({"no click": lambda: bench.ask("saliency")})
+
+
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """The gate of the no-click path: the least peak of a salient blob (squeezesam_core/saliency.py)."""
     for least in (0.0, 0.8, 0.85, 0.88, 0.91, 0.94, 0.97):
@@ -174,6 +181,7 @@ TABLES = {
     "segmenter-side": segmenter_side_table,
     "detector-side": detector_side_table,
     "detector-sizes": detector_sizes_table,
+    "no-click": no_click_table,
     "gate": gate_table,
 }
 

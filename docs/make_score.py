@@ -21,8 +21,8 @@ from squeezesam_core.masks import iou
 from squeezesam_core.registry import default_weights
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.samples import Sample, read_folder
-from squeezesam_core.segmenter import segment
 from squeezesam_core.session import DetectorSession, Session
+from squeezesam_core.whole_object import whole_object
 
 PHOTOS = 60
 VIEWS = ("score", "iou", "stability", "margin", "agreement")
@@ -51,8 +51,7 @@ def judged(sample: Sample, segmenter: Session, detector: DetectorSession) -> Ite
     saliency = detect(detector, photo)
     blob = most_salient_blob(saliency)
     if blob is not None:
-        prompt = blob.prompt((photo.shape[1], photo.shape[0]))
-        found = segment(segmenter, prepare(photo, segmenter.spec), prompt, saliency)
+        found = whole_object(segmenter, prepare(photo, segmenter.spec), blob, saliency)
         truths = [reference.decode() for reference in sample.masks]
         yield confidence(found, saliency), max(iou(found.mask, truth.object, truth.ignore) for truth in truths)
 

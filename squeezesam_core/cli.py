@@ -56,6 +56,7 @@ def segment(
     from squeezesam_core.prompts import Prompt
     from squeezesam_core.saliency import most_salient_blob
     from squeezesam_core.samples import read_image
+    from squeezesam_core.whole_object import whole_object
 
     prompt = _prompt(click, background, box)
     photo = read_image(image)
@@ -70,11 +71,15 @@ def segment(
     asked = prompt != Prompt() or mask is not None
     if mask is None:
         found = detect(named_sessions.load_detector(detector, precision), photo)
-        if not asked and (blob := most_salient_blob(found)) is not None:
-            prompt, previous = blob.prompt(size), found
+    blob = None if asked or found is None else most_salient_blob(found)
     result, iou = np.zeros(photo.shape[:2], bool), None
-    if prompt != Prompt() or mask is not None:
-        segmentation = segmenter.segment(session, prepare(photo, session.spec), prompt, previous, found)
+    if asked or blob is not None:
+        prepared = prepare(photo, session.spec)
+        if blob is None or found is None:
+            segmentation = segmenter.segment(session, prepared, prompt, previous, found)
+        else:
+            prompt = blob.prompt(size)
+            segmentation = whole_object(session, prepared, blob, found)
         result, iou = segmentation.mask, segmentation.iou
     _write_png(out, result.astype(np.uint8) * 255)
     description = {

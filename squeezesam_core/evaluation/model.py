@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from squeezesam_core.fusion import PreparedImage, prepare
 from squeezesam_core.prompts import Prompt
-from squeezesam_core.segmenter import segment
+from squeezesam_core.saliency import Blob
+from squeezesam_core.segmenter import Segmentation, segment
 from squeezesam_core.session import Session
+from squeezesam_core.whole_object import whole_object
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Photo(Protocol):
         whole photo. saliency: the photo's map, of the same kind, for a prompt that goes on from no mask; only a model
         that takes_map is given one, here or as previous.
         """
+        ...
+
+    def whole_object(self, blob: Blob, saliency: NDArray[np.float32]) -> Answer:
+        """The mask before any click: from the five clicks of the photo's most salient blob, and from the map (h, w)
+        float32 in 0..1 if it takes_map."""
         ...
 
 
@@ -84,5 +91,11 @@ class _Prepared:
     def answer(
         self, prompt: Prompt, previous: NDArray[np.float32] | None, saliency: NDArray[np.float32] | None = None
     ) -> Answer:
-        segmentation = segment(self.session, self.image, prompt, previous, saliency)
-        return Answer(segmentation.mask, segmentation.probabilities(), segmentation.iou)
+        return _answer(segment(self.session, self.image, prompt, previous, saliency))
+
+    def whole_object(self, blob: Blob, saliency: NDArray[np.float32]) -> Answer:
+        return _answer(whole_object(self.session, self.image, blob, saliency))
+
+
+def _answer(segmentation: Segmentation) -> Answer:
+    return Answer(segmentation.mask, segmentation.probabilities(), segmentation.iou)

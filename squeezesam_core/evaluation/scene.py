@@ -85,15 +85,15 @@ class Scene:
     def without_click(self) -> tuple[Prompt, NDArray[np.bool_], float]:
         """The no-click path (paper, Application): the detector's clicks, the mask (H, W), and the seconds of it all.
 
-        The map is the previous mask of a model that takes one. No salient object: no clicks and an empty mask.
+        No salient object: no clicks and an empty mask.
         """
         saliency, seconds = self.detected
         if self.blob is None:
             return Prompt(), np.zeros(self.image.shape[:2], bool), seconds
-        segmenter = self._models.segmenter
-        prompt = self.blob.prompt(self.size)
-        answer, more = self.ask(prompt, saliency if segmenter is not None and segmenter.takes_map else None)
-        return prompt, answer.mask, seconds + more
+        photo = self._photo
+        started = perf_counter()
+        answer = photo.whole_object(self.blob, saliency)
+        return self.blob.prompt(self.size), answer.mask, seconds + perf_counter() - started
 
     @cached_property
     def _photo(self) -> Photo:

@@ -11,6 +11,7 @@ from squeezesam_core.evaluation.model import Answer, Photo
 from squeezesam_core.evaluation.peers.mobilesam import SIDE, Embedding, MobileSam
 from squeezesam_core.geometry import Size
 from squeezesam_core.prompts import Prompt
+from squeezesam_core.saliency import Blob
 
 LOGITS = 256
 """Side of the decoder's logits, which show the padded square."""
@@ -54,6 +55,10 @@ class _Embedded:
         )
         best = int(scores.argmax())
         return Answer(masks[best], to_probabilities(found[best], size), float(np.clip(scores[best], 0, 1)))
+
+    def whole_object(self, blob: Blob, saliency: NDArray[np.float32]) -> Answer:
+        """See evaluation.model.Photo."""
+        return self.answer(blob.prompt(self.embedding.image), None)
 
 
 def to_probabilities(logits: NDArray[np.float32], size: Size) -> NDArray[np.float32]:

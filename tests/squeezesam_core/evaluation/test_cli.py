@@ -102,6 +102,9 @@ class Nothing:
     def answer(self, _prompt: object, _previous: object, _saliency: object) -> Answer:
         return Answer(np.zeros(self.size, bool), np.zeros((8, 8), np.float32), 0.0)
 
+    def whole_object(self, _blob: object, _saliency: object) -> Answer:
+        return Answer(np.zeros(self.size, bool), np.zeros((8, 8), np.float32), 0.0)
+
 
 @pytest.fixture
 def peer(monkeypatch: pytest.MonkeyPatch) -> None:

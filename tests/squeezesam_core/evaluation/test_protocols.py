@@ -13,6 +13,7 @@ from squeezesam_core.evaluation.run import evaluate
 from squeezesam_core.evaluation.scene import Models, Scene
 from squeezesam_core.fusion import PREVIOUS
 from squeezesam_core.prompts import Point, Prompt
+from squeezesam_core.saliency import Blob
 from squeezesam_core.samples import Mask
 
 SIDE = 128
@@ -104,6 +105,9 @@ class Peer:
         mask = np.zeros(self.shape, bool)
         mask[int(prompt.points[-1].y), int(prompt.points[-1].x)] = True
         return Answer(mask, np.full((8, 8), 0.25, np.float32), 0.5)
+
+    def whole_object(self, blob: Blob, _saliency: np.ndarray) -> Answer:
+        return self.answer(blob.prompt(self.shape[::-1]), None, None)
 
 
 def test_a_peer_gets_the_clicks_and_its_own_answers_but_never_the_map(service, sample) -> None:

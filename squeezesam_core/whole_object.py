@@ -1,0 +1,49 @@
+"""The mask before any click: the whole object that stands out, as the detector and the segmenter see it together.
+
+The paper (section Application) gives the blob's clicks to the segmenter, whose mask it shows. Here the map is also what
+the segmenter starts from, and the mask is the mean of both: they err in different places (docs/choices.md, no click).
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from squeezesam_core import masks, zoom
+from squeezesam_core.fusion import PreparedImage
+from squeezesam_core.geometry import Frame
+from squeezesam_core.prompts import Prompt
+from squeezesam_core.saliency import Blob
+from squeezesam_core.segmenter import Segmentation, segment
+from squeezesam_core.session import Session
+
+MAP_SHARE = 0.5
+"""The map's share in the mask; the rest is the segmenter's."""
+RIM = 0.02
+"""The map counts this far around the blob, a share of the map's longer side: other blobs are other things."""
+LEAST = 1e-6
+"""The least probability, and the least distance from 1, that becomes a logit."""
+
+
+def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency: NDArray[np.float32]) -> Segmentation:
+    """The mask that a photo's most salient blob asks for.
+
+    prepared: fusion.prepare's, made for this session's spec. blob: saliency.most_salient_blob's of `saliency`, which is
+    (h, w) float32 in 0..1 and shows the whole photo.
+    """
+    prompt = blob.prompt(prepared.frame.image)
+    drawn = segment(session, prepared, prompt, saliency)
+    height, width = drawn.logits.shape
+    around = max(1, round(RIM * max(blob.mask.shape)))
+    lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
+    seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, (width, height))
+    own = 1 / (1 + np.exp(-np.clip(drawn.logits, -30, 30)))
+    both = np.clip((1 - MAP_SHARE) * own + MAP_SHARE * seen, LEAST, 1 - LEAST)
+    return replace(drawn, logits=_cleaned(np.asarray(np.log(both / (1 - both)), np.float32), prompt, drawn))
+
+
+def _cleaned(logits: NDArray[np.float32], prompt: Prompt, drawn: Segmentation) -> NDArray[np.float32]:
+    shown = zoom.prompt_in(prompt, drawn.window)
+    frame = Frame(drawn.window.size, (logits.shape[1], logits.shape[0]))
+    return masks.clean(logits, frame.to_unit(shown.coordinates()), shown.labels())
