@@ -12,7 +12,7 @@ from squeezesam_core.prompts import Point, Prompt
 
 FAINTEST = 0.35
 """A map whose highest value is below this shows no salient object (detectors' maps are not stretched)."""
-LEAST_PEAK = 0.88
+LEAST_PEAK = 0.9
 """A blob whose highest value is below this is texture that the detector half believes in (docs/choices.md, gate)."""
 SMALLEST = 0.0005
 """A blob smaller than this share of the map is noise."""
