@@ -116,7 +116,7 @@ def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     with setting(zoom, NEAR_MARGINS=()):
         yield "several clicks are seen in the whole photo only", bench.of_segmenter()
     with setting(segmenter, ANEW_LEAD=1.0):
-        yield "no look anew at one background click", bench.of_segmenter()
+        yield "no look anew at the first background click", bench.of_segmenter()
     with setting(segmenter, mean_answer=lambda session, *inputs: session.run(*inputs)):
         yield "no look at the mirror image", bench.of_segmenter()
 

@@ -69,7 +69,7 @@ def segment(
 ) -> Segmentation:
     """The mask that a prompt asks for: a look at the whole photo, and at several clicks that go on from no mask through
     windows near them (zoom.py); each goes on with a look from near at its answer, and the surest mask counts. A prompt
-    with one background click also gets a look that knows nothing of the mask before.
+    that ends with its one background click also gets a look that knows nothing of the mask before.
 
     prepared: fusion.prepare's, made for this session's spec. previous: the mask to go on from. saliency: the photo's
     map, for a prompt that goes on from none: a first look starts from it where the prompt falls on it

@@ -66,12 +66,13 @@ def windows_near(prompt: Prompt, image: Size) -> list[Window]:
 
 
 def window_clear(prompt: Prompt, image: Size) -> Window | None:
-    """What is looked at anew while one background click says that a mask takes too much: the clicks on the object and
-    what is around them, clear of that click. None for other prompts, and where it would show most of the photo.
+    """What is looked at anew when the first background click, the last click so far, says that a mask takes too much:
+    the clicks on the object and what is around them, clear of that click. None for other prompts (a click on the object
+    after it says that too little is left), and where it would show most of the photo.
     """
     wanted = [(point.x, point.y) for point in prompt.positive]
     background = [(point.x, point.y) for point in prompt.points if not point.positive]
-    if prompt.box is not None or not wanted or len(background) != 1:
+    if prompt.box is not None or not wanted or len(background) != 1 or prompt.points[-1].positive:
         return None
     reach = CLEAR * min(hypot(x - background[0][0], y - background[0][1]) for x, y in wanted)
     corners = [(x + dx, y + dy) for x, y in wanted for dx, dy in ((-reach, -reach), (reach, reach))]
