@@ -4,7 +4,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import count, cycle
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -233,13 +233,20 @@ class Low:
 
 @pytest.mark.usefixtures("one_look")
 def test_no_request_fails_or_meets_two_versions_while_they_change(service, monkeypatch):
-    """Predictions and clicks of many threads, on few photos that all share, in a cache with room for some: each reply
-    is the one that its version gives alone."""
+    """Predictions and clicks of many annotators, each on tasks of their own (or a newer request would overtake an older
+    one), of few photos that all share, in a cache with room for some: each reply is the one that its version gives
+    alone."""
     services = [
         replace(service, model_version="a"),
         Service(Corner(service.segmenter), Low(service.detector), "b", "", ""),
     ]
-    requests = [body(task(n, f"photo {n}"), context=context) for n in range(3) for context in (None, click())]
+    annotators, photos = 6, 3
+    requests = [
+        body(task(photos * who + n, f"photo {n}"), context=context)
+        for who in range(annotators)
+        for n in range(photos)
+        for context in (None, click())
+    ]
     expected = {}
     for one in services:
         alone = TestClient(web_app(Settings(), Annotator(one, load, ByteCache(0))))
@@ -253,11 +260,13 @@ def test_no_request_fails_or_meets_two_versions_while_they_change(service, monke
     monkeypatch.setattr(serving_module, "LOOK_SECONDS", 0.002)
     source = Source(lambda: wanted[0].model_version, lambda: wanted[0])
     annotator = Annotator(services[0], load, ByteCache(600_000))
-    seen, numbers, enough = [], count(), threading.Event()
+    seen, enough = [], threading.Event()
 
-    def annotate(client):
-        while not enough.is_set():
-            index = next(numbers) % len(requests)
+    def annotate(client, who):
+        own = range(2 * photos * who, 2 * photos * (who + 1))
+        for index in cycle(own):
+            if enough.is_set():
+                return
             reply = client.post("/predict", json=requests[index])
             seen.append((index, reply.status_code, *(reply.json().get("results") or [{}])))
 
@@ -269,9 +278,9 @@ def test_no_request_fails_or_meets_two_versions_while_they_change(service, monke
 
     with (
         TestClient(web_app(Settings(concurrency=4), annotator, source=source)) as client,
-        ThreadPoolExecutor(7) as pool,
+        ThreadPoolExecutor(1 + annotators) as pool,
     ):
-        futures = [pool.submit(change), *(pool.submit(annotate, client) for _ in range(6))]
+        futures = [pool.submit(change), *(pool.submit(annotate, client, who) for who in range(annotators))]
         for future in futures:
             future.result()
     assert {status for _, status, _ in seen} == {200}
