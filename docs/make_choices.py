@@ -164,7 +164,7 @@ def no_click_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
 
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """The gate of the no-click path: the least peak of a salient blob (squeezesam_core/saliency.py)."""
-    for least in (0.0, 0.8, 0.85, 0.88, 0.91, 0.94, 0.97):
+    for least in (0.0, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.97):
         with setting(saliency, LEAST_PEAK=least):
             given = [outcome.last < 1 for _, outcome in bench.ask("empty-crops")]
             yield (

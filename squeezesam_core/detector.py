@@ -3,6 +3,7 @@
 Three sizes find large and small things; an answer of their mean is better than any one's (docs/model.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -38,8 +39,13 @@ def detect(
         frame = Frame.fit((image.shape[1], image.shape[0]), replace(spec, side=round(spec.side * size)))
         pixels = normalise(resize(detail, frame.network))
         maps.append(_mirror_image(session, pixels) if mirrored else session.run(pixels))
-    finest = max((found.shape for found in maps), key=lambda shape: shape[0] * shape[1])
-    enlarged = [cv2.resize(found, finest[::-1], interpolation=cv2.INTER_LINEAR) for found in maps]
+    return mean_of(maps)
+
+
+def mean_of(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of maps (h, w) float32 of one photo, as large as the finest of them."""
+    finest = (max(found.shape[1] for found in maps), max(found.shape[0] for found in maps))
+    enlarged = [cv2.resize(found, finest, interpolation=cv2.INTER_LINEAR) for found in maps]
     return np.asarray(np.mean(enlarged, axis=0), np.float32)
 
 

@@ -1,7 +1,7 @@
 """The mask before any click: the whole object that stands out, as the detector and the segmenter see it together.
 
 The paper (section Application) gives the blob's clicks to the segmenter, whose mask it shows. Here the map is also what
-the segmenter starts from, and the mask is the mean of both: they err in different places (docs/choices.md, no click).
+the segmenter starts from, and the mask is the mean of both: they err in different places (docs/model.md).
 """
 
 from dataclasses import replace

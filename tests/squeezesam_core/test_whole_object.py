@@ -33,12 +33,13 @@ class Says:
         return logits, np.full(4, 0.75, np.float32)
 
 
-@pytest.fixture(autouse=True)
-def _one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoom, "window_around", lambda *_: None)
     monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))
 
 
+@pytest.mark.usefixtures("one_look")
 @pytest.mark.parametrize(
     ("blob", "lit", "other", "in_mask"),
     [
@@ -74,11 +75,12 @@ def test_the_mask_is_where_the_mean_is_over_one_half(blob: float, lit: float, ot
     assert session.started_from[0] == pytest.approx(0.99, abs=0.02), "the map is the previous mask"
 
 
-def test_what_no_window_shows_stays_outside(service) -> None:
+def test_what_the_window_does_not_show_stays_outside(service) -> None:
     saliency = np.zeros((32, 64), np.float32)
     saliency[BLOB] = 0.99
     found = most_salient_blob(saliency)
     assert found is not None
     result = whole_object(service.segmenter, prepare(PHOTO, service.segmenter.spec), found, saliency)
+    assert result.window.size != (400, 200)
     assert result.mask[60:140, 60:140].mean() > 0.95
     assert result.mask[:, 250:].sum() == 0

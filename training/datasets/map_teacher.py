@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core.detector import ONCE, detect
+from squeezesam_core.detector import ONCE, detect, mean_of
 from squeezesam_core.session import DetectorSession
 
 
@@ -15,8 +14,4 @@ def mean_map(sessions: Sequence[DetectorSession], image: NDArray[np.uint8]) -> N
 
     A detector of U2-Net's kind looks once: its mirror image would cost as much as another teacher does.
     """
-    maps = [detect(session, image, ONCE if session.spec.square else None) for session in sessions]
-    width = max(found.shape[1] for found in maps)
-    height = max(found.shape[0] for found in maps)
-    enlarged = [cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR) for found in maps]
-    return np.asarray(np.mean(enlarged, axis=0), np.float32)
+    return mean_of([detect(session, image, ONCE if session.spec.square else None) for session in sessions])
