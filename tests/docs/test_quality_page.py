@@ -49,6 +49,21 @@ def test_page(quality: ModuleType) -> None:
     assert "int8 against fp32" not in page, "nothing was measured in fp32"
 
 
+def test_a_figure_over_every_set_counts_each_crop_once(quality: ModuleType) -> None:
+    figures = [(600, 0.0), (100, 0.1), (100, 0.0), (100, 0.5), (50, 0.2), (25, 0.0), (25, 0.4)]
+    crops = dict(zip(quality.SETS, figures, strict=True))
+
+    class Measured(Known):
+        def get(self, name: str, protocol: str, precision: str = "int8") -> dict:
+            n, given = crops[name]
+            return {"n": n, "given": given, "model": "squeezesam-1"}
+
+    lines = quality.goals(Measured())
+    assert "| masks on empty crops | every set | 8.0 | 2 | 10 | floor | `evaluate SET empty-crops int8` |" in lines
+    assert "| masks on empty crops | coco_single_person | 50.0 | 2 | 10 | neither |" in "\n".join(lines)
+    assert "| masks on empty crops | every set | - | 2 | 10 | - |" in "\n".join(quality.goals(Known())), "sets lack"
+
+
 @pytest.mark.parametrize(
     ("value", "goal", "floor", "reached"),
     [
