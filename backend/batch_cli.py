@@ -1,8 +1,10 @@
-"""squeezesam preannotate, worker, scheduler and jobs: what runs without a request of Label Studio."""
+"""squeezesam preannotate, dataset pull, worker, scheduler and jobs: what runs without a request of Label Studio."""
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from backend.jobs import RedisJobs
     from backend.preannotate import Summary
+    from backend.project_tasks import Failure
+    from backend.pull import Pulled
 
 jobs = typer.Typer(no_args_is_help=True, help="The jobs behind the queue.")
 
@@ -56,6 +60,45 @@ def preannotate(
     else:
         _print(summary)
     if summary.failed:
+        raise typer.Exit(1)
+
+
+def pull(
+    project: Annotated[int, typer.Option(help="Number of the project in Label Studio.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the data set; made if it is missing.")],
+    as_json: AsJson = False,
+) -> None:
+    """A project's finished labels and their photos in a folder that training reads; run it again to renew it.
+
+    Photos that are there are not fetched again. Ends with status 1 if a task was left out.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from backend import logs
+    from backend.app import access, image_source
+    from backend.label_studio import require
+    from backend.pull import pull as run
+    from backend.settings import load_settings
+
+    settings = load_settings()
+    logs.configure()
+    label_studio, client = access(settings)
+    images = image_source(settings, label_studio, client)
+    columns = (TextColumn("Project {task.fields[project]}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
+        shown = bar.add_task("", total=None, project=project)
+
+        def report(pulled: "Pulled") -> None:
+            bar.update(shown, total=pulled.tasks, completed=pulled.seen)
+
+        pulled = run(project, out, require(label_studio), images, workers=settings.concurrency, report=report)
+    if as_json:
+        typer.echo(json.dumps(asdict(pulled)))
+    else:
+        typer.echo(f"{pulled.tasks} tasks: {pulled.labelled} photos with labels in {out}, {pulled.fetched} fetched.")
+        _print_failures(pulled.failures)
+    if pulled.failures:
         raise typer.Exit(1)
 
 
@@ -106,10 +149,14 @@ def _redis_jobs() -> "RedisJobs":
 
 
 def _print(summary: "Summary") -> None:
-    """The figures, then each cause with its tasks."""
     typer.echo(f"{summary.tasks} tasks: {summary.written} brought up to date, {summary.failed} skipped.")
+    _print_failures(summary.failures)
+
+
+def _print_failures(failures: "Sequence[Failure]") -> None:
+    """Each cause with its tasks."""
     causes: dict[tuple[str, str], list[int]] = {}
-    for failure in summary.failures:
+    for failure in failures:
         causes.setdefault((failure.cause, failure.remedy), []).append(failure.task)
     for (cause, remedy), tasks in causes.items():
         typer.echo(f"Task {', '.join(map(str, tasks))}: {cause} {remedy}", err=True)

@@ -44,6 +44,7 @@ app.add_typer(batch_cli.jobs, name="jobs")
 app.add_typer(core_commands)
 app.add_typer(training_commands)
 app.add_typer(export_commands)
+dataset_commands.command()(batch_cli.pull)
 app.add_typer(dataset_commands, name="dataset")
 
 

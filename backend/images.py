@@ -35,7 +35,8 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What a browser or a camera writes. Pillow's other readers, of which one starts Ghostscript, are never reached."""
-
+PORTABLE = {"JPEG": ".jpg", "WEBP": ".webp", "PNG": ".png"}
+"""Formats that data sets are read in, and how their files end."""
 
 TURNED = (5, 6, 7, 8)
 """EXIF orientations of photos that lie on their side."""
@@ -252,6 +253,19 @@ def decode(data: bytes, name: str, limits: ImageLimits) -> Photo:
         reason = "it is none of the known formats" if isinstance(error, UnidentifiedImageError) else str(error)
         remedy = f"Use {', '.join(FORMATS)}; if it should be one, the file is damaged or was cut off."
         raise InvalidImageError(f"{name} cannot be read as an image: {reason}.", remedy) from error
+
+
+def portable(data: bytes, name: str, limits: ImageLimits) -> tuple[bytes, str]:
+    """An image file that every reader of data sets knows, and its suffix: JPEG, WebP and 8-bit PNG as they are, the
+    rest as PNG, upright. `name` is for the message. Raises InvalidImageError, as decode.
+    """
+    pixels = decode(data, name, limits).pixels
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        if image.format in PORTABLE and image.mode not in SIXTEEN_BIT_MODES:
+            return data, PORTABLE[image.format]
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue(), PORTABLE["PNG"]
 
 
 def _shown(url: httpx.URL) -> str:

@@ -1,47 +1,25 @@
-"""A whole project brought up to date: one current prediction for each task (issue 6, item 6).
+"""A whole project brought up to date: one current prediction for each task (issue 6, item 6)."""
 
-Plain HTTP calls rather than label-studio-sdk: three routes are used, and the SDK installs 71 distributions, 366 MB.
-"""
-
-import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlencode
 
 from backend.annotator import Annotator
 from backend.label_studio import LabelStudio
 from backend.labeling_config import LabelingConfig, check
+from backend.project_tasks import Failure, pages
 from squeezesam_core.errors import SqueezeSAMError
 
 Only = Literal["missing", "stale", "all"]
 """Which tasks: without a prediction of ours, with one of another version, or both."""
 
-PAGE = 100
-"""Tasks of one request; without the masks they hold, so some kilobytes."""
 KEPT_FAILURES = 1000
-_ANY_VERSIONS = {
-    "filter": "filter:tasks:predictions_model_versions",
-    "operator": "not_contains",
-    "type": "List",
-    "value": ["no version has this name"],
-}
-"""True of every task; but Label Studio lists the columns that are filtered by, and this one without the masks."""
 
 OURS = re.compile(r"squeezesam-[0-9a-f]{12}(\+|$)")
 """How a model_version of this backend begins (backend.networks.model_version)."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A task that was skipped, and why."""
-
-    task: int
-    cause: str
-    remedy: str
 
 
 @dataclass
@@ -122,18 +100,9 @@ class _Renewal:
 
 
 def _tasks(project: int, label_studio: LabelStudio, summary: Summary) -> Iterator[dict[str, Any]]:
-    """Every task by number, a page at a time: after the last number, so that tasks which come or go shift nothing."""
-    last = listed = 0
-    while True:
-        after = {"filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": last}
-        query = {"filters": {"conjunction": "and", "items": [after, _ANY_VERSIONS]}, "ordering": ["tasks:id"]}
-        parameters = urlencode({"project": project, "page": 1, "page_size": PAGE, "query": json.dumps(query)})
-        page = label_studio.call("GET", f"/api/tasks?{parameters}")
-        summary.tasks = listed + page["total"]
-        if not page["tasks"]:
-            return
-        yield from page["tasks"]
-        last, listed = page["tasks"][-1]["id"], listed + len(page["tasks"])
+    for tasks, total in pages(project, label_studio):
+        summary.tasks = total
+        yield from tasks
 
 
 def _wanted(task: Mapping[str, Any], version: str, only: Only) -> bool:

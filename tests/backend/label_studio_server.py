@@ -33,6 +33,7 @@ class Project:
     def __init__(self) -> None:
         self.tasks: dict[int, dict[str, Any]] = {}
         self.predictions: dict[int, dict[str, Any]] = {}
+        self.annotations: dict[int, list[dict[str, Any]]] = {}
         self.calls: Counter[str] = Counter()
         self.refused: list[str] = []
         self.url = ""
@@ -46,6 +47,13 @@ class Project:
         for number in numbers:
             self.tasks[number] = {"id": number, "data": {"image": image}, "annotations": [{"id": 900 + number}]}
         return numbers
+
+    def annotate(self, task: int, image: str, *regions: dict[str, Any], **fields: Any) -> None:
+        """Give a task the photo `image` and one more annotation; fields: was_cancelled and the like."""
+        annotations = self.annotations.setdefault(task, [])
+        annotation = {"id": 9000 + len(annotations), "result": list(regions), "was_cancelled": False, "lead_time": 9.5}
+        annotations.append({**annotation, "updated_at": "2026-11-26T10:00:00Z", "completed_by": 1, **fields})
+        self.tasks[task] = {"id": task, "data": {"image": image}, "total_annotations": len(annotations)}
 
     def predict(self, task: int, model_version: str) -> int:
         return self._store({"task": task, "result": [], "score": 0.5, "model_version": model_version})
@@ -98,6 +106,8 @@ class Project:
                 return 200, {"id": 1, "label_config": CONFIG}
             case "GET", ["api", "tasks"]:
                 return 200, self.listed(json.loads(query["query"][0]), int(query["page_size"][0]))
+            case "GET", ["api", "tasks", number, "annotations"]:
+                return 200, self.annotations[int(number)]
             case "GET", ["api", "predictions"]:
                 return 200, [p for p in self.predictions.values() if p["task"] == int(query["task"][0])]
             case "POST", ["api", "predictions"]:

@@ -15,7 +15,8 @@ from backend.cache import ByteCache
 from backend.cli import app
 from backend.images import ImageLimits, ImageSource
 from backend.label_studio import LabelStudio, LabelStudioError
-from backend.preannotate import PAGE, Summary, pre_annotate
+from backend.preannotate import Summary, pre_annotate
+from backend.project_tasks import PAGE
 from tests.backend.label_studio_server import LEGACY_KEY, PERSONAL_KEY, Project
 
 OLD = "squeezesam-ba9876543210+saliency-ba9876543210"
@@ -126,7 +127,7 @@ def test_pages_are_asked_for_once_and_a_current_project_costs_no_more(project: P
 
 
 def test_memory_does_not_grow_with_the_project(project: Project, run, service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.preannotate.PAGE", 10)
+    monkeypatch.setattr("backend.project_tasks.PAGE", 10)
     service.segmenter.calls = deque(maxlen=1)
 
     def peak(count: int) -> int:
