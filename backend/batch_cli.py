@@ -72,6 +72,18 @@ def pull(
 
     Photos that are there are not fetched again. Ends with status 1 if a task was left out.
     """
+    pulled = pull_labels(project, out, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(asdict(pulled)))
+    else:
+        typer.echo(f"{pulled.tasks} tasks: {pulled.labelled} photos with labels in {out}, {pulled.fetched} fetched.")
+        print_failures(pulled.failures)
+    if pulled.failures:
+        raise typer.Exit(1)
+
+
+def pull_labels(project: int, out: Path, quiet: bool) -> "Pulled":
+    """backend.pull.pull by the settings, with progress on standard error unless `quiet`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -86,20 +98,13 @@ def pull(
     label_studio, client = access(settings)
     images = image_source(settings, label_studio, client)
     columns = (TextColumn("Project {task.fields[project]}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         shown = bar.add_task("", total=None, project=project)
 
         def report(pulled: "Pulled") -> None:
             bar.update(shown, total=pulled.tasks, completed=pulled.seen)
 
-        pulled = run(project, out, require(label_studio), images, workers=settings.concurrency, report=report)
-    if as_json:
-        typer.echo(json.dumps(asdict(pulled)))
-    else:
-        typer.echo(f"{pulled.tasks} tasks: {pulled.labelled} photos with labels in {out}, {pulled.fetched} fetched.")
-        _print_failures(pulled.failures)
-    if pulled.failures:
-        raise typer.Exit(1)
+        return run(project, out, require(label_studio), images, workers=settings.concurrency, report=report)
 
 
 def worker() -> None:
@@ -150,10 +155,10 @@ def _redis_jobs() -> "RedisJobs":
 
 def _print(summary: "Summary") -> None:
     typer.echo(f"{summary.tasks} tasks: {summary.written} brought up to date, {summary.failed} skipped.")
-    _print_failures(summary.failures)
+    print_failures(summary.failures)
 
 
-def _print_failures(failures: "Sequence[Failure]") -> None:
+def print_failures(failures: "Sequence[Failure]") -> None:
     """Each cause with its tasks."""
     causes: dict[tuple[str, str], list[int]] = {}
     for failure in failures:

@@ -12,6 +12,7 @@ import typer
 
 from backend import batch_cli
 from backend.demo.cli import demo
+from backend.fine_tune_cli import fine_tune
 from export.cli import app as export_commands
 from squeezesam_core.cli import app as core_commands
 from squeezesam_core.errors import SqueezeSAMError
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(fine_tune)
 for command in (batch_cli.preannotate, batch_cli.worker, batch_cli.scheduler):
     app.command()(command)
 app.add_typer(batch_cli.jobs, name="jobs")

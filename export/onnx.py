@@ -1,5 +1,6 @@
 """A folded network as an fp32 ONNX file."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,13 +75,17 @@ def _export(
     axes: dict[str, dict[int, str]],
     path: Path,
 ) -> None:
-    torch.onnx.export(
-        network,
-        inputs,
-        str(path),
-        input_names=input_names,
-        output_names=output_names,
-        dynamic_axes=axes,
-        opset_version=OPSET,
-        dynamo=False,  # traces the free sizes without a guard on each
-    )
+    with warnings.catch_warnings():
+        # what tracing takes for constant is constant here; check_graph compares the graph at other sizes and prompts
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            inputs,
+            str(path),
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,  # traces the free sizes without a guard on each
+        )

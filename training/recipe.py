@@ -96,9 +96,7 @@ def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     Raises InvalidDatasetError that names the file, or the change, and the field.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        for change in changes:
-            content = _merged(content, _parsed(change))
+        content = changed(tomllib.loads(path.read_text(encoding="utf-8")), changes)
         if "corpus" in content:
             shared = tomllib.loads((path.parent / content.pop("corpus")).read_text(encoding="utf-8"))
             content["source"] = [*shared["source"], *content.get("source", [])]
@@ -109,6 +107,13 @@ def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
         ) from error
     except (tomllib.TOMLDecodeError, ValidationError, KeyError, TypeError) as error:
         raise InvalidDatasetError(f"{path} is not a recipe: {error}.", "See training/recipes/.") from error
+
+
+def changed(content: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """A recipe's fields with some of them changed, as in read_recipe. Raises InvalidDatasetError."""
+    for change in changes:
+        content = _merged(content, _parsed(change))
+    return content
 
 
 def _parsed(change: str) -> dict[str, Any]:

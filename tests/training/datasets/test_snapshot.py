@@ -1,0 +1,69 @@
+"""A fixed copy of a data set, parted into what is learnt from and what is judged by."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from squeezesam_core.errors import InvalidDatasetError
+from squeezesam_core.samples import read_folder
+from training.datasets.snapshot import HELD_OUT, HELD_OUT_SHARE, TRAIN, Snapshot, write_snapshot
+from training.split import is_held_out
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """60 photos of one object; the third of each ten has two, the first a band to ignore, the second none at all."""
+    for folder in ("set/images", "set/masks"):
+        (tmp_path / folder).mkdir(parents=True)
+    for index in range(60):
+        mask = np.zeros((24, 32), np.uint8)
+        mask[4:12, 4:20] = 255
+        if index % 10 == 0:
+            mask[12:14, 4:20] = 128
+        cv2.imwrite(str(tmp_path / f"set/images/{index}.png"), mask)
+        if index % 10 == 1:
+            mask[:] = 0
+        if index % 10 == 2:
+            cv2.imwrite(str(tmp_path / f"set/masks/{index}_1.png"), mask[::-1])
+        cv2.imwrite(str(tmp_path / f"set/masks/{index}{'_0' if index % 10 == 2 else ''}.png"), mask)
+    return tmp_path / "set"
+
+
+def test_each_side_is_a_folder_of_photos_and_masks(data: Path, tmp_path: Path) -> None:
+    snapshot = write_snapshot(data, tmp_path / "round" / "data")
+    assert sum(snapshot.photos.values()) == 54, "photos without an object are left out"
+    assert sum(snapshot.objects.values()) == 60
+    found = {side: list(read_folder(snapshot.directory / side)) for side in (TRAIN, HELD_OUT)}
+    assert {side: len(samples) for side, samples in found.items()} == snapshot.photos
+    for side, samples in found.items():
+        for sample in samples:
+            assert is_held_out(Path(sample.name), HELD_OUT_SHARE) == (side == HELD_OUT)
+            (original,) = (other for other in read_folder(data) if other.name == sample.name)
+            for copied, reference in zip(sample.masks, original.masks, strict=True):
+                mask, expected = copied.decode(), reference.decode()
+                assert (mask.object == expected.object).all() and (mask.ignore == expected.ignore).all()
+    assert Snapshot.read(snapshot.directory) == snapshot
+
+
+def test_labels_that_change_meanwhile_do_not_change_it(data: Path, tmp_path: Path) -> None:
+    snapshot = write_snapshot(data, tmp_path / "data")
+    (before,) = (sample for sample in read_folder(snapshot.directory / TRAIN) if sample.name == "3")
+    area = before.masks[0].decode().object.sum()
+    replacement = tmp_path / "new.png"
+    cv2.imwrite(str(replacement), np.full((24, 32), 255, np.uint8))
+    os.replace(replacement, data / "masks/3.png")
+    assert before.masks[0].decode().object.sum() == area
+
+
+@pytest.mark.parametrize(("kept", "side"), [(range(8), "judging"), ((), "usable")], ids=["few", "none"])
+def test_too_few_photos_are_refused_and_nothing_is_left(data: Path, tmp_path: Path, kept, side: str) -> None:
+    for path in data.glob("*/*.png"):
+        if int(path.stem.partition("_")[0]) not in kept:
+            path.unlink()
+    with pytest.raises(InvalidDatasetError) as caught:
+        write_snapshot(data, tmp_path / "round" / "data")
+    assert caught.value.remedy
+    assert not (tmp_path / "round").exists() or list((tmp_path / "round").iterdir()) == []
