@@ -8,7 +8,8 @@ from rq.job import Job
 from backend.outbox import QueueError
 
 PRE_ANNOTATE = "backend.preannotate_job.run"
-ALLOWED = frozenset({PRE_ANNOTATE})
+FINE_TUNE = "backend.fine_tune_job.run"
+ALLOWED = frozenset({PRE_ANNOTATE, FINE_TUNE})
 """Dotted names of the functions that a worker runs. Payloads are JSON, never pickle."""
 
 

@@ -107,16 +107,28 @@ def pull_labels(project: int, out: Path, quiet: bool) -> "Pulled":
         return run(project, out, require(label_studio), images, workers=settings.concurrency, report=report)
 
 
-def worker() -> None:
-    """Run the jobs of REDIS_URL's queue, until Ctrl-C or SIGTERM."""
+def worker(
+    only: Annotated[
+        Literal["preannotate", "finetune"] | None,
+        typer.Option(help="Jobs of one kind; default both, fine-tuning if torch is installed."),
+    ] = None,
+) -> None:
+    """Run the jobs of REDIS_URL's queue, until Ctrl-C or SIGTERM.
+
+    A round of fine-tuning takes minutes to hours: a second worker for it leaves the first to new photos.
+    """
+    from importlib.util import find_spec
+
     from backend import logs
     from backend.jobs import redis_url
+    from backend.outbox import FINE_TUNING, PRE_ANNOTATION
     from backend.settings import load_settings
     from backend.worker import work
 
     logs.configure()
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it tells of its housekeeping every few seconds
-    work(redis_url(load_settings()))
+    kinds = [PRE_ANNOTATION, FINE_TUNING] if find_spec("torch") and find_spec("onnx") else [PRE_ANNOTATION]
+    work(redis_url(load_settings()), kinds if only is None else [only])
 
 
 def scheduler() -> None:

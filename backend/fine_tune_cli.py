@@ -1,22 +1,17 @@
-"""squeezesam fine-tune: one round from a project's labels to a version that serves, or to the reason why not.
-
-With backend.cli the second module of the command line that may import training and export.
-"""
+"""squeezesam fine-tune: one round on the command line."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from squeezesam_core.errors import InvalidDatasetError
 
-if TYPE_CHECKING:
-    from squeezesam_core.registry import Manifest
-    from training.datasets.snapshot import Snapshot
-
 LOST = 3
 """How the command ends if the candidate does not win."""
+INTERRUPTED = 130
+"""As a shell says of a command that was interrupted."""
 
 
 def fine_tune(
@@ -36,98 +31,31 @@ def fine_tune(
     Each step leaves its result in the round's folder, so the same command goes on where it was stopped. Ends with
     status 3 if the candidate does not win.
     """
-    from training.fine_tune import fine_tune as train
-    from training.fine_tune import plan
+    from backend.batch_cli import print_failures, pull_labels
+    from backend.round import run
 
     if (project is None) == (data is None):
         raise InvalidDatasetError("A round learns from one project or one data set.", "Name --project or --data.")
-    store.mkdir(parents=True, exist_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
-    serving = _serving(out, store)
-    snapshot = _snapshot(out, project, data, as_json)
-    objects = ", ".join(f"{count} {side}" for side, count in snapshot.objects.items())
-    _say(f"{serving.version} learns from {snapshot.directory}; objects: {objects}.", as_json)
-    recipe = plan(serving.path("checkpoint"), snapshot.objects["train"], changes or ())
-    checkpoint = train(recipe, snapshot, _detector(store), out / "run")
-    if checkpoint is None:
-        raise typer.Exit(130)  # as a shell says of a command that was interrupted
-    candidate = _export(checkpoint, snapshot, out / "candidate", serving)
-    verdict = _verdict(out, serving, candidate, snapshot, store)
-    serves = bool(verdict["wins"]) and publish
-    if serves:
-        from squeezesam_core import store as stores
+    told: list[str] = []
 
-        stores.publish(candidate.directory, store)
-    _report(verdict | {"version": candidate.version, "serves": serves}, as_json)
-    if not verdict["wins"]:
+    def tell(_: float, message: str) -> bool:
+        if message not in told:
+            told.append(message)
+            typer.echo(message, err=True)
+        return True
+
+    def labels() -> Path:
+        if data is not None:
+            return data
+        print_failures(pull_labels(project or 0, out / "pulled", quiet=as_json).failures)
+        return out / "pulled"
+
+    result = run(out, store, labels, changes=changes or (), publish=publish, tell=tell)
+    if result is None:
+        raise typer.Exit(INTERRUPTED)
+    _report(result, as_json)
+    if not result["wins"]:
         raise typer.Exit(LOST)
-
-
-def _serving(out: Path, store: Path) -> "Manifest":
-    """The segmenter that the round began with: the one in service then."""
-    from squeezesam_core.registry import find, load_manifest
-    from squeezesam_core.store import SEGMENTER, locate, versions
-
-    note = out / "serving.json"
-    if not note.is_file():
-        manifest = load_manifest(locate(store, SEGMENTER))
-        _write(note, {"version": manifest.version})
-        return manifest
-    return find(json.loads(note.read_text(encoding="utf-8"))["version"], versions(store))
-
-
-def _snapshot(out: Path, project: int | None, data: Path | None, quiet: bool) -> "Snapshot":
-    from training.datasets.snapshot import Snapshot, write_snapshot
-
-    folder = out / "data"
-    if folder.is_dir():
-        return Snapshot.read(folder)
-    if data is None:
-        from backend.batch_cli import print_failures, pull_labels
-
-        data = out / "pulled"
-        print_failures(pull_labels(project or 0, data, quiet).failures)
-    return write_snapshot(data, folder)
-
-
-def _detector(store: Path) -> Any:
-    from squeezesam_core.ort_session import load_detector
-    from squeezesam_core.store import DETECTOR, locate
-
-    return load_detector(locate(store, DETECTOR))
-
-
-def _export(checkpoint: Path, snapshot: "Snapshot", folder: Path, serving: "Manifest") -> "Manifest":
-    from export.version import export_version
-    from squeezesam_core.registry import load_manifest
-
-    if not folder.is_dir():
-        learnt = {"from": serving.version, "photos": snapshot.photos, "objects": snapshot.objects}
-        export_version(checkpoint, [snapshot.directory / "train"], folder, facts={"fine_tuning": learnt})
-    return load_manifest(folder)
-
-
-def _verdict(
-    out: Path, serving: "Manifest", candidate: "Manifest", snapshot: "Snapshot", store: Path
-) -> dict[str, Any]:
-    from squeezesam_core.evaluation.contest import as_json, contest
-    from squeezesam_core.evaluation.model import SqueezeSAMModel
-    from squeezesam_core.evaluation.scene import Models
-    from squeezesam_core.ort_session import load_segmenter
-    from squeezesam_core.samples import read_folder
-
-    path = out / "verdict.json"
-    if not path.is_file():
-        detector = _detector(store)
-        models = [
-            Models(SqueezeSAMModel(load_segmenter(manifest.directory), manifest.version), detector)
-            for manifest in (serving, candidate)
-        ]
-        samples = list(read_folder(snapshot.directory / "held_out"))
-        verdict = contest(models[0], models[1], samples)
-        _write(path, {"from": serving.version, "candidate_version": candidate.version, **as_json(verdict)})
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
@@ -147,9 +75,3 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
 
 def _say(text: str, quiet: bool) -> None:
     typer.echo(text, err=quiet)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)

@@ -1,8 +1,8 @@
-"""Jobs in Redis: what is wanted is counted there, and one job a project works until it has caught up.
+"""Jobs in Redis: what is wanted is counted there, and one job of a kind and project works until it has caught up.
 
-A counter says how often work was asked for in a project, another how much of that a finished job had seen. Whatever
-dies, the first stays above the second, and the reconciler (backend.worker.Scheduler) asks again. So a job may be
-killed at any moment and repeated: what it runs goes on where it was.
+A counter says how often work was asked for, another how much of that a finished job had seen. Whatever dies, the first
+stays above the second, and the reconciler (backend.worker.Scheduler) asks again. So a job may be killed at any moment
+and repeated: what it runs goes on where it was.
 """
 
 import json
@@ -16,19 +16,34 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.command import send_stop_job_command
 from rq.exceptions import DuplicateJobError, InvalidJobOperation
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
-from backend.allowed_job import PRE_ANNOTATE, AllowedJob
-from backend.outbox import QueueError
-from backend.settings import Settings
+from backend.allowed_job import FINE_TUNE, PRE_ANNOTATE, AllowedJob
+from backend.outbox import FINE_TUNING, PRE_ANNOTATION, QueueError
+from backend.settings import Settings, SettingsError
 from backend.status import JobRecord, JobsOverview
-from squeezesam_core.errors import SqueezeSAMError
+from squeezesam_core.errors import InvalidDatasetError, SqueezeSAMError
 
-QUEUE = "squeezesam"
+
+@dataclass(frozen=True)
+class Work:
+    """What jobs of a kind run, by its dotted name, and the queue that they wait in.
+
+    Fine-tuning takes its time, and must not hold up photos that somebody is about to open.
+    """
+
+    function: str
+    queue: str
+
+
+WORK = {
+    PRE_ANNOTATION: Work(PRE_ANNOTATE, "squeezesam"),
+    FINE_TUNING: Work(FINE_TUNE, "squeezesam-fine-tuning"),
+}
 WANTED, DONE, RECORDS = "squeezesam:wanted", "squeezesam:done", "squeezesam:jobs"
 
 DEBOUNCE = timedelta(seconds=2)
@@ -54,16 +69,19 @@ class RedisJobs:
         self.connection = redis.Redis.from_url(
             url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
         )
-        self._queue = Queue(QUEUE, connection=self.connection, job_class=AllowedJob, serializer=JSONSerializer)
+        self._queues = {
+            kind: Queue(work.queue, connection=self.connection, job_class=AllowedJob, serializer=JSONSerializer)
+            for kind, work in WORK.items()
+        }
 
-    def request(self, project: int) -> None:
-        """Ask for the project to be pre-annotated; many requests within DEBOUNCE are one job."""
+    def request(self, kind: str, project: int) -> None:
+        """Ask for work in a project; many requests of one kind within DEBOUNCE are one job."""
         with answering():
-            self.connection.hincrby(WANTED, str(project), 1)
-            self._enqueue(project)
+            self.connection.hincrby(WANTED, _identifier(kind, project), 1)
+            self._enqueue(kind, project)
 
     def overview(self) -> JobsOverview:
-        """The last job of each project, the latest first."""
+        """The last job of each kind and project, the latest first."""
         with answering():
             records = [JobRecord(**json.loads(value)) for value in self.connection.hvals(RECORDS)]
             current = [self._as_it_is(record) for record in records]
@@ -75,8 +93,8 @@ class RedisJobs:
             record = self._stored(identifier)
             if record is None:
                 raise QueueError(f"There is no job {identifier!r}.", "See `squeezesam jobs list`.")
-            self.connection.hset(DONE, str(record.project), self.connection.hget(WANTED, str(record.project)) or "0")
-            job = self._queue.fetch_job(identifier)
+            self.connection.hset(DONE, identifier, self.connection.hget(WANTED, identifier) or "0")
+            job = self._queues[record.kind].fetch_job(identifier)
             if job is not None and job.get_status() == JobStatus.STARTED:
                 with suppress(InvalidJobOperation):  # it has just ended
                     send_stop_job_command(self.connection, identifier, serializer=JSONSerializer)
@@ -88,21 +106,31 @@ class RedisJobs:
         """Ask again for what was wanted and no job has done: requests that fell between two jobs, and lost jobs."""
         with answering():
             done = self.connection.hgetall(DONE)
-            for project, wanted in self.connection.hgetall(WANTED).items():
-                if int(wanted) > int(done.get(project, 0)) and not self._failed_lately(int(project)):
-                    self._enqueue(int(project))
+            for field, wanted in self.connection.hgetall(WANTED).items():
+                kind, project = _parts(field if isinstance(field, str) else field.decode())
+                if int(wanted) > int(done.get(field, 0)) and not self._failed_lately(kind, project):
+                    self._enqueue(kind, project)
 
     @contextmanager
-    def running(self, project: int) -> "Iterator[Run]":
-        """Around the work of the project's job: its record, and what was wanted is done if nothing is raised."""
+    def running(self, kind: str, project: int) -> "Iterator[Run]":
+        """Around the work of a job: its record, and what was wanted is done if nothing is raised.
+
+        An InvalidDatasetError or SettingsError ends the job for good: another try would meet the same.
+        """
+        identifier = _identifier(kind, project)
         with answering():
-            wanted = self.connection.hget(WANTED, str(project)) or b"0"
-            identifier = _identifier(project)
+            wanted = self.connection.hget(WANTED, identifier) or b"0"
             run = Run(self, self._stored(identifier) or _fresh(identifier))
             run.note(state="running", started=_now(), ended=None, progress=0.0, message="")
         log.info("Job %s begins", identifier)
         try:
             yield run
+        except (InvalidDatasetError, SettingsError) as error:
+            log.warning("Job %s ends: %s", identifier, error)
+            with answering():
+                self.connection.hset(DONE, identifier, wanted)
+            run.note(state="failed", ended=_now(), message=str(error))
+            return
         except Exception as error:
             known = isinstance(error, SqueezeSAMError)
             message = str(error) if known else f"Internal error ({type(error).__name__}): see the worker's log."
@@ -113,18 +141,18 @@ class RedisJobs:
             run.note(state="queued", message="Stopped with its worker; the next one goes on.")
             return
         with answering():
-            self.connection.hset(DONE, str(project), wanted)
+            self.connection.hset(DONE, identifier, wanted)
         run.note(state="finished", ended=_now(), progress=1.0)
 
-    def _enqueue(self, project: int) -> None:
-        identifier = _identifier(project)
-        old = self._queue.fetch_job(identifier)
+    def _enqueue(self, kind: str, project: int) -> None:
+        identifier, queue = _identifier(kind, project), self._queues[kind]
+        old = queue.fetch_job(identifier)
         if old is not None and old.get_status() in ENDED:
             old.delete()  # its hash would make the next job a duplicate, for a year if it failed
         with suppress(DuplicateJobError):  # it waits, or it runs: the reconciler sees then that more was wanted
-            self._queue.enqueue_in(
+            queue.enqueue_in(
                 DEBOUNCE,
-                PRE_ANNOTATE,
+                WORK[kind].function,
                 project,
                 job_id=identifier,
                 unique=True,
@@ -134,8 +162,8 @@ class RedisJobs:
             )
             self._write(_fresh(identifier))
 
-    def _failed_lately(self, project: int) -> bool:
-        job = self._queue.fetch_job(_identifier(project))
+    def _failed_lately(self, kind: str, project: int) -> bool:
+        job = self._queues[kind].fetch_job(_identifier(kind, project))
         if job is None or job.get_status() != JobStatus.FAILED or job.ended_at is None:
             return False
         return datetime.now(UTC) - job.ended_at.astimezone(UTC) < FAILED_AGAIN
@@ -144,12 +172,15 @@ class RedisJobs:
         """The record of a job whose process was killed still says running: RQ knows better."""
         if record.state not in WAITING:
             return record
-        job = self._queue.fetch_job(record.id)
+        queue = self._queues[record.kind]
+        job = queue.fetch_job(record.id)
         status = None if job is None else job.get_status()
         if status in (JobStatus.STOPPED, JobStatus.CANCELED):
             return replace(record, state="cancelled")
         if status == JobStatus.FAILED:
             return replace(record, state="failed", message=record.message or "Its process was killed.")
+        if record.state == "queued" and not record.message and Worker.count(queue=queue) == 0:
+            return replace(record, message=f"No worker takes it: start `squeezesam worker --only {record.kind}`.")
         if record.state == "running" and status in (JobStatus.QUEUED, JobStatus.SCHEDULED, None):
             return replace(record, state="queued", message=f"{record.message} Its process was killed; it goes on.")
         return record
@@ -198,13 +229,17 @@ def redis_url(settings: Settings) -> str:
     return settings.redis_url.get_secret_value()
 
 
-def _identifier(project: int) -> str:
-    return f"preannotate-{project}"
+def _identifier(kind: str, project: int) -> str:
+    return f"{kind}-{project}"
+
+
+def _parts(identifier: str) -> tuple[str, int]:
+    kind, _, project = identifier.rpartition("-")
+    return kind, int(project)
 
 
 def _fresh(identifier: str) -> JobRecord:
-    kind, _, project = identifier.rpartition("-")
-    return JobRecord(identifier, kind, int(project), "queued", _now())
+    return JobRecord(identifier, *_parts(identifier), "queued", _now())
 
 
 def _now() -> str:

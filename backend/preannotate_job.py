@@ -3,6 +3,7 @@
 from backend.app import build_annotator
 from backend.jobs import redis_jobs
 from backend.label_studio import require
+from backend.outbox import PRE_ANNOTATION
 from backend.preannotate import Summary, pre_annotate
 from backend.settings import load_settings
 
@@ -12,7 +13,7 @@ SHOWN_FAILURES = 3
 def run(project: int) -> None:
     """Bring a project up to date. Raises SqueezeSAMError; RQ then tries again."""
     settings = load_settings()
-    with redis_jobs(settings).running(project) as job:
+    with redis_jobs(settings).running(PRE_ANNOTATION, project) as job:
         annotator, label_studio = build_annotator(settings)
 
         def report(summary: Summary) -> bool:

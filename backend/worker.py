@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from backend.allowed_job import AllowedJob
-from backend.jobs import QUEUE, RedisJobs, answering
+from backend.jobs import WORK, RedisJobs, answering
 from backend.leash import leash
 
 HEARTBEAT_SECONDS = 5
@@ -64,7 +64,7 @@ class Scheduler(RQScheduler):
     def __init__(self, jobs: RedisJobs, **options: Any) -> None:
         # named by the machine: a killed scheduler's successor has its locks at once, not after a minute
         super().__init__(
-            [QUEUE],
+            [work.queue for work in WORK.values()],
             connection=jobs.connection,
             serializer=JSONSerializer,
             name=f"squeezesam-{socket.gethostname()}",
@@ -80,8 +80,8 @@ class Scheduler(RQScheduler):
             self._reconciled = time.monotonic()
 
 
-def work(url: str) -> None:
-    """Run jobs until SIGTERM or Ctrl-C.
+def work(url: str, kinds: Sequence[str]) -> None:
+    """Run jobs of some kinds until SIGTERM or Ctrl-C, the first kind's first.
 
     Raises QueueError if the server at `url` does not answer; when it goes, the worker ends, for a supervisor to start
     it anew.
@@ -90,7 +90,10 @@ def work(url: str) -> None:
     with answering():
         connection.ping()
     worker = JobWorker(
-        [Queue(QUEUE, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)],
+        [
+            Queue(WORK[kind].queue, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)
+            for kind in kinds
+        ],
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=IDLE_SECONDS,

@@ -6,7 +6,7 @@ labels say nothing about.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,17 @@ def plan(version: Path, objects: int, changes: Iterable[str] = ()) -> Recipe:
         raise InvalidDatasetError(f"The round cannot be changed so: {error}.", "See docs/fine-tuning.md.") from error
 
 
-def fine_tune(recipe: Recipe, snapshot: Snapshot, detector: DetectorSession, out: Path) -> Path | None:
+def fine_tune(
+    recipe: Recipe,
+    snapshot: Snapshot,
+    detector: DetectorSession,
+    out: Path,
+    report: Callable[[int], bool] = lambda _: True,
+) -> Path | None:
     """Run a recipe on a snapshot's training part; the candidate's checkpoint out/candidate.pt, or None if the run was
     told to stop: the same call goes on with it.
 
-    detector: draws the maps that a first click starts from in the service.
+    detector: draws the maps that a first click starts from in the service. report: as loop.train's.
     Raises InvalidDatasetError or ModelFileError.
     """
     candidate = out / "candidate.pt"
@@ -87,7 +93,7 @@ def fine_tune(recipe: Recipe, snapshot: Snapshot, detector: DetectorSession, out
     network = build(recipe.preset, recipe.side, recipe.switches)
     initialise(network, recipe.start)
     corpus = read_corpus(recipe.sources, snapshot.directory, masks_only=True)
-    train(make_task(network, corpus, recipe), recipe, out)
+    train(make_task(network, corpus, recipe), recipe, out, report=report)
     last = checkpoint.load(out / "last.pt")
     if last["step"] < recipe.steps:
         log.info("stopped at step %d of %d; the same command goes on", last["step"], recipe.steps)

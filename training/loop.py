@@ -5,7 +5,7 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,19 +26,29 @@ ASPECTS = (1.0, 1.0, 1.6, 1 / 1.6)
 """Aspects of the batches: photos are served at their own aspect (geometry.Frame)."""
 
 
-def train(task: Task, recipe: Recipe, out: Path, *, save_every: float = 120.0) -> None:
+def train(
+    task: Task,
+    recipe: Recipe,
+    out: Path,
+    *,
+    save_every: float = 120.0,
+    report: Callable[[int], bool] = lambda _: True,
+) -> None:
     """Run a recipe to its end, from out/last.pt if it is there; alone, or as one of torchrun's processes.
 
     Writes out/last.pt every `save_every` seconds, on SIGTERM and at the end, and a line of out/log.jsonl every 50
     steps: step, images (of all processes), size, rate, seconds since the start of this process, images per second,
     loss terms. The same seed gives the same run, stopped and resumed or not: each item depends on (seed, step, its
     number) alone. Of several processes the first writes; a signal to any of them stops all after the same step.
+    report: called after each step with its number; the run stops, as by a signal, when it returns False.
     """
     with joined() as processes:
-        _train(task, recipe, out, save_every, processes)
+        _train(task, recipe, out, save_every, report, processes)
 
 
-def _train(task: Task, recipe: Recipe, out: Path, save_every: float, processes: Processes) -> None:
+def _train(
+    task: Task, recipe: Recipe, out: Path, save_every: float, report: Callable[[int], bool], processes: Processes
+) -> None:
     device = processes.device
     network = task.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(_groups(network, recipe), weight_decay=recipe.weight_decay)
@@ -58,8 +68,9 @@ def _train(task: Task, recipe: Recipe, out: Path, save_every: float, processes: 
     started = saved = time.monotonic()
     sums: dict[str, float] = {}
     images = count = 0
+    goes_on = True
     with _stop_signal() as stopped, _opened(out / "log.jsonl") as lines:
-        while step < recipe.steps and not processes.any(stopped()):
+        while step < recipe.steps and not processes.any(stopped() or not goes_on):
             stage = recipe.stage_at(step)
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * recipe.rate_at(step)
@@ -81,6 +92,7 @@ def _train(task: Task, recipe: Recipe, out: Path, save_every: float, processes: 
             else:
                 log.warning("step %d: the gradient is not finite; the step is skipped", step)
             step, count = step + 1, count + 1
+            goes_on = report(step)
             images += stage.batch * stage.accumulate * processes.count
             now = time.monotonic()
             if count == 50 or step == recipe.steps:

@@ -53,7 +53,9 @@ def run(data: Path, port: int, backend_port: int, label_studio: Path | None, bro
             server = servers.start_label_studio(venv, data / "label-studio", logs / "label-studio.log", address, login)
             stack.callback(server.stop)
             backend = _address(console, "The backend", backend_port)
-            environment = servers.environment(address, login, queue)
+            versions = data / "versions"  # empty, so the weights that ship serve, until a round of fine-tuning wins
+            versions.mkdir(exist_ok=True)
+            environment = servers.environment(address, login, queue, versions)
             service = servers.start_backend(logs / "backend.log", backend, environment)
             stack.callback(service.stop)
             for child in (

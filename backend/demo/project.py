@@ -15,6 +15,7 @@ from backend import configurations
 from backend.connect import connect
 from backend.jobs import WAITING, RedisJobs
 from backend.label_studio import LabelStudio, LabelStudioError
+from backend.outbox import PRE_ANNOTATION
 from backend.status import JobRecord
 
 TITLE = "SqueezeSAM demo"
@@ -60,10 +61,10 @@ def pre_annotate(label_studio: LabelStudio, jobs: RedisJobs, project: int, backe
     version = httpx.get(f"{backend}/health", trust_env=False).json()["model_version"]
     if all([p["model_version"] for p in task["predictions"]] == [version] for task in _tasks(label_studio, project)):
         return
-    jobs.request(project)
+    jobs.request(PRE_ANNOTATION, project)
     deadline = time.monotonic() + _JOB_SECONDS
     while time.monotonic() < deadline:
-        job = next(job for job in jobs.overview().jobs if job.project == project)
+        job = next(job for job in jobs.overview().jobs if (job.kind, job.project) == (PRE_ANNOTATION, project))
         if job.state not in WAITING:
             return
         yield job

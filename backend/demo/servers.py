@@ -57,9 +57,14 @@ def start_scheduler(log: Path, environment: dict[str, str]) -> Child:
     return _squeezesam("The scheduler", "scheduler", environment, log)
 
 
-def environment(label_studio: str, login: Credentials, queue: str) -> dict[str, str]:
-    """What the three know: where Label Studio is, the key to it, and the queue's address."""
-    return {"LABEL_STUDIO_URL": label_studio, "LABEL_STUDIO_API_KEY": login.token, "REDIS_URL": queue}
+def environment(label_studio: str, login: Credentials, queue: str, versions: Path) -> dict[str, str]:
+    """What the three know: where Label Studio is, the key to it, the queue's address, and the store of versions."""
+    return {
+        "LABEL_STUDIO_URL": label_studio,
+        "LABEL_STUDIO_API_KEY": login.token,
+        "REDIS_URL": queue,
+        "SQUEEZESAM_WEIGHTS": str(versions),
+    }
 
 
 def _squeezesam(name: str, command: str, environment: dict[str, str], log: Path) -> Child:

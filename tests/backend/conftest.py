@@ -11,7 +11,8 @@ from rq.serializers import JSONSerializer
 from backend.allowed_job import AllowedJob
 from backend.app import web_app
 from backend.demo import queue_server
-from backend.jobs import QUEUE, RedisJobs
+from backend.jobs import WORK, RedisJobs
+from backend.outbox import PRE_ANNOTATION
 from backend.settings import Settings
 from tests.backend.label_studio_server import Project, label_studio_server
 
@@ -35,7 +36,9 @@ def jobs(queue_url: str) -> RedisJobs:
 
 @pytest.fixture
 def queue(jobs: RedisJobs) -> Queue:
-    return Queue(QUEUE, connection=jobs.connection, job_class=AllowedJob, serializer=JSONSerializer)
+    return Queue(
+        WORK[PRE_ANNOTATION].queue, connection=jobs.connection, job_class=AllowedJob, serializer=JSONSerializer
+    )
 
 
 @pytest.fixture

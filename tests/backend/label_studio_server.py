@@ -119,6 +119,8 @@ class Project:
                 return (200, {"access": ACCESS}) if body == {"refresh": PERSONAL_KEY} else (401, {})
             case "GET", ["data", "upload", "photo.png"]:
                 return 200, PHOTO
+            case "GET", ["data", "upload", name] if name.startswith("disc-"):
+                return 200, _encoded(disc(int(name.removeprefix("disc-").removesuffix(".png")))[0])
             case "GET", ["data", "upload", "broken.png"]:
                 return 200, b"this is no photo"
         return 404, {"detail": "Not found."}
@@ -163,9 +165,23 @@ def label_studio_server() -> Iterator[Project]:
         server.server_close()
 
 
+def disc(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The photo at /data/upload/disc-NUMBER.png, (96, 128, 3) uint8 RGB, and the mask of its bright disc, (96, 128)."""
+    rng = np.random.default_rng(number)
+    rows, columns = np.mgrid[:96, :128]
+    mask = np.hypot(rows - rng.integers(35, 60), columns - rng.integers(40, 90)) < 25
+    photo = rng.integers(0, 60, (96, 128, 3), np.uint8)
+    photo[mask] += 150
+    return photo, mask
+
+
 def _photo() -> bytes:
     pixels = np.zeros((60, 80, 3), np.uint8)
     pixels[20:40, 30:50] = 255
+    return _encoded(pixels)
+
+
+def _encoded(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG")
     return file.getvalue()

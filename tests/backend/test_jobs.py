@@ -7,26 +7,27 @@ from pathlib import Path
 import pytest
 from rq import Queue
 from rq.job import JobStatus
+from rq.serializers import JSONSerializer
 
 from backend import jobs as backend_jobs
-from backend.allowed_job import PRE_ANNOTATE
+from backend.allowed_job import PRE_ANNOTATE, AllowedJob
 from backend.jobs import WANTED, RedisJobs
-from backend.outbox import QueueError
-from squeezesam_core.errors import InvalidImageError
+from backend.outbox import FINE_TUNING, PRE_ANNOTATION, QueueError
+from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
 from tests.backend.watching import state
 
 
 def test_many_requests_are_one_job(jobs: RedisJobs, queue: Queue) -> None:
     for _ in range(20):
-        jobs.request(3)
-    jobs.request(4)
+        jobs.request(PRE_ANNOTATION, 3)
+    jobs.request(PRE_ANNOTATION, 4)
     assert sorted(queue.scheduled_job_registry.get_job_ids()) == ["preannotate-3", "preannotate-4"]
     assert {job.project: job.state for job in jobs.overview().jobs} == {3: "queued", 4: "queued"}
-    assert jobs.connection.hget(WANTED, "3") == b"20"
+    assert jobs.connection.hget(WANTED, "preannotate-3") == b"20"
 
 
 def test_the_payload_is_json_and_its_result_is_not_kept(jobs: RedisJobs, queue: Queue) -> None:
-    jobs.request(3)
+    jobs.request(PRE_ANNOTATION, 3)
     job = queue.fetch_job("preannotate-3")
     assert job is not None
     assert json.loads(job.data)[0] == PRE_ANNOTATE
@@ -35,25 +36,30 @@ def test_the_payload_is_json_and_its_result_is_not_kept(jobs: RedisJobs, queue: 
 
 def test_a_silent_server_is_named(tmp_path: Path) -> None:
     jobs = RedisJobs(f"unix://{tmp_path}/nobody.sock")
-    for act in (lambda: jobs.request(1), jobs.overview, jobs.reconcile, lambda: jobs.cancel("preannotate-1")):
+    for act in (
+        lambda: jobs.request(PRE_ANNOTATION, 1),
+        jobs.overview,
+        jobs.reconcile,
+        lambda: jobs.cancel("preannotate-1"),
+    ):
         with pytest.raises(QueueError, match="does not answer") as caught:
             act()
         assert "REDIS_URL" in caught.value.remedy
 
 
 def test_work_asked_for_while_a_job_runs_is_not_lost(jobs: RedisJobs, queue: Queue) -> None:
-    jobs.request(3)
+    jobs.request(PRE_ANNOTATION, 3)
     job = queue.fetch_job("preannotate-3")
     assert job is not None
-    with jobs.running(3):
+    with jobs.running(PRE_ANNOTATION, 3):
         job.set_status(JobStatus.STARTED)
         queue.scheduled_job_registry.remove(job)
-        jobs.request(3)
+        jobs.request(PRE_ANNOTATION, 3)
     job.delete()  # as RQ does with a finished job whose result is not kept
     assert queue.scheduled_job_registry.get_job_ids() == []
     jobs.reconcile()
     assert queue.scheduled_job_registry.get_job_ids() == ["preannotate-3"]
-    with jobs.running(3):
+    with jobs.running(PRE_ANNOTATION, 3):
         pass
     queue.fetch_job("preannotate-3").delete()
     jobs.reconcile()
@@ -63,8 +69,8 @@ def test_work_asked_for_while_a_job_runs_is_not_lost(jobs: RedisJobs, queue: Que
 def test_a_job_that_failed_for_good_is_asked_for_again_later(
     jobs: RedisJobs, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.request(3)
-    with pytest.raises(InvalidImageError), jobs.running(3):
+    jobs.request(PRE_ANNOTATION, 3)
+    with pytest.raises(InvalidImageError), jobs.running(PRE_ANNOTATION, 3):
         raise InvalidImageError("The disk is full.", "Make room.")
     job = queue.fetch_job("preannotate-3")
     queue.scheduled_job_registry.remove(job)
@@ -80,10 +86,34 @@ def test_a_job_that_failed_for_good_is_asked_for_again_later(
 
 
 def test_a_waiting_job_is_cancelled_and_an_unknown_one_is_named(jobs: RedisJobs, queue: Queue) -> None:
-    jobs.request(3)
+    jobs.request(PRE_ANNOTATION, 3)
     jobs.cancel("preannotate-3")
     jobs.reconcile()
     assert queue.fetch_job("preannotate-3") is None
     assert state(jobs) == "cancelled"
     with pytest.raises(QueueError, match="no job 'preannotate-9'"):
         jobs.cancel("preannotate-9")
+
+
+def test_fine_tuning_waits_in_a_queue_of_its_own(jobs: RedisJobs, queue: Queue) -> None:
+    jobs.request(PRE_ANNOTATION, 3)
+    jobs.request(FINE_TUNING, 3)
+    assert queue.scheduled_job_registry.get_job_ids() == ["preannotate-3"]
+    found = {job.kind: job for job in jobs.overview().jobs}
+    assert set(found) == {PRE_ANNOTATION, FINE_TUNING}
+    assert "squeezesam worker --only finetune" in found[FINE_TUNING].message, "nobody would take it"
+    jobs.cancel("finetune-3")
+    jobs.reconcile()
+    assert {job.kind: job.state for job in jobs.overview().jobs} == {PRE_ANNOTATION: "queued", FINE_TUNING: "cancelled"}
+
+
+def test_labels_that_are_too_few_are_told_once_and_not_tried_again(jobs: RedisJobs) -> None:
+    jobs.request(FINE_TUNING, 3)
+    with jobs.running(FINE_TUNING, 3):
+        raise InvalidDatasetError("Two photos are too few.", "Label more.")
+    assert (state(jobs), jobs.overview().jobs[0].message) == ("failed", "Two photos are too few. Label more.")
+    AllowedJob.fetch("finetune-3", jobs.connection, JSONSerializer).delete()  # as RQ does when it has ended
+    jobs.reconcile()
+    assert state(jobs) == "failed"
+    jobs.request(FINE_TUNING, 3)
+    assert state(jobs) == "queued"

@@ -29,7 +29,7 @@ RECORD = JobRecord("preannotate-3", "preannotate", 3, "running", "2026-11-25T20:
 class Queue:
     """A queue that works for ever."""
 
-    def request(self, project: int) -> None:
+    def request(self, kind: str, project: int) -> None:
         raise AssertionError("the page asks for nothing")
 
     def overview(self) -> JobsOverview:

@@ -15,7 +15,8 @@ from rq.job import JobStatus
 
 from backend.app import web_app
 from backend.demo.processes import Child, start
-from backend.jobs import DONE, QUEUE, WANTED, RedisJobs
+from backend.jobs import DONE, WANTED, WORK, RedisJobs
+from backend.outbox import PRE_ANNOTATION
 from backend.settings import Settings
 from backend.worker import Scheduler
 from tests.backend.label_studio_server import LEGACY_KEY, Project
@@ -91,7 +92,7 @@ def in_the_middle(project: Project, jobs: RedisJobs, process, scheduler: Child) 
     """A worker whose job has written two predictions and waits for the answer to the next one, until its release."""
     project.most = 2
     project.add_tasks(12)
-    jobs.request(1)
+    jobs.request(PRE_ANNOTATION, 1)
     worker = process("worker")
     until(lambda: project.held)
     assert state(jobs) == "running"
@@ -161,7 +162,7 @@ def test_a_cancelled_job_stays_so_until_work_is_asked_for(
     assert state(jobs) == "cancelled"
     assert len(project.predictions) < 12
     process("scheduler")
-    jobs.request(1)
+    jobs.request(PRE_ANNOTATION, 1)
     until(lambda: state(jobs) == "finished")
     assert all_done(project)
 
@@ -169,12 +170,12 @@ def test_a_cancelled_job_stays_so_until_work_is_asked_for(
 @pytest.mark.slow
 def test_the_next_scheduler_takes_over_from_a_killed_one_at_once(process, jobs: RedisJobs, queue: Queue) -> None:
     first = process("scheduler")
-    lock = Scheduler.get_locking_key(QUEUE)
+    lock = Scheduler.get_locking_key(WORK[PRE_ANNOTATION].queue)
     until(lambda: jobs.connection.exists(lock))
     first.process.kill()
     first.process.wait()
     process("scheduler")
-    jobs.request(3)
+    jobs.request(PRE_ANNOTATION, 3)
     until(lambda: queue.get_job_ids() == ["preannotate-3"], 50)
 
 

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from backend.cli import app as commands
 from backend.demo import installation, queue_server, servers
+from backend.outbox import FINE_TUNING
 from backend.settings import Settings, environment_variable
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,7 +31,8 @@ COMPOSE_SHA256 = "d42aa5ffe26ff876347b62172da739064454ad59ad5dd44de933ec9594e8c1
 DOCUMENT: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = DOCUMENT["services"]
 BACKEND: dict[str, Any] = SERVICES["backend"]
-OURS = ("backend", "worker", "scheduler")
+OURS = ("backend", "worker", "scheduler", "trainer")
+TRAINER: dict[str, Any] = SERVICES["trainer"]
 DOCKERFILE = (REPOSITORY / BACKEND["build"]["dockerfile"]).read_text()
 SECRETS = re.findall(r"^(\w+)=(.*)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
 
@@ -53,9 +55,9 @@ def test_backend_accepts_its_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("service", OURS)
 def test_commands_exist(service: str) -> None:
-    program, command = SERVICES[service]["command"]
+    program, command, *options = SERVICES[service]["command"]
     assert program == "squeezesam"
-    assert CliRunner().invoke(commands, [command, "--help"]).exit_code == 0
+    assert CliRunner().invoke(commands, [command, *options, "--help"]).exit_code == 0
 
 
 def test_serve_is_the_images_own_command() -> None:
@@ -75,12 +77,27 @@ def test_what_ends_is_started_again_and_all_are_locked_down(service: str) -> Non
     """Worker and scheduler end when the queue's server is gone."""
     assert SERVICES[service]["restart"] == "unless-stopped"
     assert (SERVICES[service]["read_only"], SERVICES[service]["cap_drop"]) == (True, ["ALL"])
-    assert SERVICES[service]["image"] == BACKEND["image"]
+    assert (SERVICES[service]["image"] == BACKEND["image"]) == (service != "trainer")
+
+
+def test_the_trainer_alone_has_torch_and_writes_versions() -> None:
+    """All others read them; its worker takes no other jobs, so that a round holds up no photo."""
+    assert shlex.join(TRAINER["command"]) == f"squeezesam worker --only {FINE_TUNING}"
+    assert TRAINER["build"]["args"]["EXTRAS"].split(",") == ["queue", "train", "export"]
+    folder = TRAINER["environment"]["SQUEEZESAM_WEIGHTS"]
+    mounts = {name: SERVICES[name].get("volumes", []) for name in OURS}
+    assert mounts == {
+        "backend": [f"versions:{folder}:ro"],
+        "worker": [f"versions:{folder}:ro"],
+        "scheduler": [],
+        "trainer": [f"versions:{folder}"],
+    }
+    assert f"mkdir {folder} && chown squeezesam {folder}" in DOCKERFILE
 
 
 def test_the_demo_starts_the_same_commands() -> None:
     started = set(re.findall(r'_squeezesam\("[\w ]+", "(\w+)"', Path(str(servers.__file__)).read_text()))
-    assert started == {SERVICES[service]["command"][1] for service in OURS}
+    assert started == {SERVICES[service]["command"][1] for service in OURS}  # its one worker takes both kinds
 
 
 def test_one_port_of_the_backend_everywhere() -> None:
@@ -125,8 +142,9 @@ def test_only_label_studio_is_published_and_to_this_machine_alone() -> None:
 
 
 def test_image_has_the_queues_extra_no_torch_and_no_root() -> None:
-    (install,) = re.findall(r"pip install .*", DOCKERFILE)
-    assert shlex.split(install)[-1] == ".[queue]"
+    assert re.findall(r"^ARG EXTRAS=(.*)", DOCKERFILE, re.MULTILINE) == ["queue"]
+    assert '".[$EXTRAS]"' in DOCKERFILE
+    assert "args" not in BACKEND["build"]
     (uid,) = re.findall(r"useradd --uid (\d+)", DOCKERFILE)
     assert re.findall(r"^USER (.*)", DOCKERFILE, re.MULTILINE) == [uid]
 

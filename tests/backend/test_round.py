@@ -1,4 +1,4 @@
-"""The whole round on the command line: from a data set to a verdict, and to a version that serves if it wins."""
+"""A round on the command line: from a data set to a verdict, and to a version that serves if it wins."""
 
 import json
 from dataclasses import replace
