@@ -69,7 +69,7 @@ def _put_away(folder: Path) -> None:
 def describe(result: dict[str, Any]) -> str:
     """What came of a round, for people."""
     figures = ", ".join(
-        f"{figure} {100 * before:.1f} -> {100 * result['candidate'][figure]:.1f}"
+        f"{figure} {100 * before:.1f} → {100 * result['candidate'][figure]:.1f}"
         for figure, before in result["serving"].items()
     )
     consequence = "It serves." if result["serves"] else f"{result['from']} goes on."

@@ -180,7 +180,7 @@ class RedisJobs:
         if status == JobStatus.FAILED:
             return replace(record, state="failed", message=record.message or "Its process was killed.")
         if record.state == "queued" and not record.message and Worker.count(queue=queue) == 0:
-            return replace(record, message=f"No worker takes it: start `squeezesam worker --only {record.kind}`.")
+            return replace(record, message=f"No worker takes it: start squeezesam worker --only {record.kind}.")
         if record.state == "running" and status in (JobStatus.QUEUED, JobStatus.SCHEDULED, None):
             return replace(record, state="queued", message=f"{record.message} Its process was killed; it goes on.")
         return record

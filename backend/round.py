@@ -42,26 +42,27 @@ def run(
 
     store.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    serving = _serving(folder, store)
+    start = _start(folder, store)
     if not tell(0, "Gathers labels."):
         return None
     snapshot = _snapshot(folder / "data", labels)
-    told = f"{serving.version} learns from {snapshot.objects['train']} objects; {snapshot.objects['held_out']} judge."
+    learnt, aside = snapshot.objects["train"], snapshot.objects["held_out"]
+    told = f"{start.version} learns from {learnt} objects; {aside} are set aside."
     if not tell(LEARNING[0], told):
         return None
-    recipe = plan(serving.path("checkpoint"), snapshot.objects["train"], changes)
+    recipe = plan(start.path("checkpoint"), learnt, changes)
     low, high = LEARNING
 
-    def learnt(step: int) -> bool:
+    def after(step: int) -> bool:
         return tell(low + (high - low) * step / recipe.steps, told)
 
-    checkpoint = fine_tune(recipe, snapshot, _detector(store), folder / "run", learnt)
+    checkpoint = fine_tune(recipe, snapshot, _detector(store), folder / "run", after)
     if checkpoint is None or not tell(high, "Exports the candidate."):
         return None
-    candidate = _export(checkpoint, snapshot, folder / "candidate", serving)
+    candidate = _export(checkpoint, snapshot, folder / "candidate", start)
     if not tell(0.9, "Asks both versions about the photos that were set aside."):
         return None
-    verdict = _verdict(folder, serving, candidate, snapshot, store)
+    verdict = _verdict(folder / "verdict.json", candidate, snapshot, store)
     serves = bool(verdict["wins"]) and publish
     if serves:
         from squeezesam_core import store as stores
@@ -70,17 +71,24 @@ def run(
     return verdict | {"version": candidate.version, "serves": serves}
 
 
-def _serving(out: Path, store: Path) -> "Manifest":
-    """The segmenter that the round began with: the one in service then."""
-    from squeezesam_core.registry import find, load_manifest
-    from squeezesam_core.store import SEGMENTER, locate, versions
+def _start(out: Path, store: Path) -> "Manifest":
+    """The segmenter that the round starts from: the one in service when it began."""
+    from squeezesam_core.registry import find
+    from squeezesam_core.store import versions
 
-    note = out / "serving.json"
+    note = out / "start.json"
     if not note.is_file():
-        manifest = load_manifest(locate(store, SEGMENTER))
+        manifest = _in_service(store)
         _write(note, {"version": manifest.version})
         return manifest
     return find(json.loads(note.read_text(encoding="utf-8"))["version"], versions(store))
+
+
+def _in_service(store: Path) -> "Manifest":
+    from squeezesam_core.registry import load_manifest
+    from squeezesam_core.store import SEGMENTER, locate
+
+    return load_manifest(locate(store, SEGMENTER))
 
 
 def _snapshot(folder: Path, labels: Callable[[], Path]) -> "Snapshot":
@@ -96,36 +104,36 @@ def _detector(store: Path) -> Any:
     return load_detector(locate(store, DETECTOR))
 
 
-def _export(checkpoint: Path, snapshot: "Snapshot", folder: Path, serving: "Manifest") -> "Manifest":
+def _export(checkpoint: Path, snapshot: "Snapshot", folder: Path, start: "Manifest") -> "Manifest":
     from export.version import export_version
     from squeezesam_core.registry import load_manifest
 
     if not folder.is_dir():
-        learnt = {"from": serving.version, "photos": snapshot.photos, "objects": snapshot.objects}
+        learnt = {"from": start.version, "photos": snapshot.photos, "objects": snapshot.objects}
         export_version(checkpoint, [snapshot.directory / "train"], folder, facts={"fine_tuning": learnt})
     return load_manifest(folder)
 
 
-def _verdict(
-    out: Path, serving: "Manifest", candidate: "Manifest", snapshot: "Snapshot", store: Path
-) -> dict[str, Any]:
+def _verdict(path: Path, candidate: "Manifest", snapshot: "Snapshot", store: Path) -> dict[str, Any]:
+    """The verdict on the candidate and the version in service now, which may be another than the round started from."""
     from squeezesam_core.evaluation.contest import as_json, contest
     from squeezesam_core.evaluation.model import SqueezeSAMModel
     from squeezesam_core.evaluation.scene import Models
     from squeezesam_core.ort_session import load_segmenter
     from squeezesam_core.samples import read_folder
 
-    path = out / "verdict.json"
-    if not path.is_file():
-        detector = _detector(store)
-        models = [
-            Models(SqueezeSAMModel(load_segmenter(manifest.directory), manifest.version), detector)
-            for manifest in (serving, candidate)
-        ]
-        samples = list(read_folder(snapshot.directory / "held_out"))
-        verdict = contest(models[0], models[1], samples)
-        _write(path, {"from": serving.version, "candidate_version": candidate.version, **as_json(verdict)})
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    serving = _in_service(store)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if found and serving.version in (found["from"], candidate.version):
+        return found
+    detector = _detector(store)
+    ours, theirs = (
+        Models(SqueezeSAMModel(load_segmenter(manifest.directory), manifest.version), detector)
+        for manifest in (serving, candidate)
+    )
+    verdict = as_json(contest(ours, theirs, list(read_folder(snapshot.directory / "held_out"))))
+    found = {"from": serving.version, **verdict}
+    _write(path, found)
     return found
 
 

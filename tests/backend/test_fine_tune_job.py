@@ -63,7 +63,7 @@ def test_a_round_is_told_of_and_put_away(
     (job,) = jobs.overview().jobs
     assert (job.state, job.progress) == ("finished", 1.0)
     assert job.message == (
-        "squeezesam-after: It gains 2.00 points. It serves. IoU in % on 12 objects: 1 click 80.0 -> 82.0."
+        "squeezesam-after: It gains 2.00 points. It serves. IoU in % on 12 objects: 1 click 80.0 → 82.0."
     )
     assert len(set(seen)) <= 101, "Redis is not written at every step"
     pulled, ended = sorted((store / "rounds" / "project-1").iterdir(), key=lambda path: path.name != "pulled")

@@ -82,7 +82,7 @@ def test_a_round_that_was_stopped_goes_on(
         def run(self, image: np.ndarray) -> np.ndarray:
             raise AssertionError
 
-    def one_step(task: object, recipe: Recipe, out: Path) -> None:
+    def one_step(task: object, recipe: Recipe, out: Path, report: object) -> None:
         checkpoint.save(out / "last.pt", checkpoint.load(tmp_path / "straight/last.pt") | {"step": 1})
 
     monkeypatch.setattr("training.fine_tune.train", one_step)

@@ -73,7 +73,7 @@ def write_snapshot(data: Path, out: Path) -> Snapshot:
         for side, count in photos.items():
             if count < LEAST_PHOTOS:
                 raise InvalidDatasetError(
-                    f"Of the {sum(photos.values())} labelled photos in {data}, {count} are for {PURPOSES[side]}; "
+                    f"Of the {sum(photos.values())} labelled photos in {data}, {count} would be for {PURPOSES[side]}; "
                     f"at least {LEAST_PHOTOS} are needed.",
                     "Label more photos: a fifth of them, chosen by name, is set aside to judge by.",
                 )
