@@ -1,7 +1,8 @@
 """The mask before any click: the whole object that stands out, as the detector and the segmenter see it together.
 
 The paper (section Application) gives the blob's clicks to the segmenter, whose mask it shows. Here the map is also what
-the segmenter starts from, and the mask is the mean of both: they err in different places (docs/model.md).
+the segmenter starts from, and the mask is the mean of both, since they err in different places, with its outline moved
+to the photo's own edges (docs/model.md).
 """
 
 from dataclasses import replace
@@ -10,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import masks, zoom
+from squeezesam_core import edges, masks, zoom
 from squeezesam_core.fusion import PreparedImage
-from squeezesam_core.geometry import Frame
+from squeezesam_core.geometry import Frame, Size
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import Blob
 from squeezesam_core.segmenter import Segmentation, segment
@@ -22,6 +23,8 @@ MAP_SHARE = 0.5
 """The map's share in the mask; the rest is the segmenter's."""
 RIM = 0.02
 """The map counts this far around the blob, a share of the map's longer side: other blobs are other things."""
+SIDE = 512
+"""The longer side of the photo that the outline is moved on."""
 LEAST = 1e-6
 """The least probability, and the least distance from 1, that becomes a logit."""
 
@@ -39,8 +42,20 @@ def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency
     lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
     seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, (width, height))
     own = 1 / (1 + np.exp(-np.clip(drawn.logits, -30, 30)))
-    both = np.clip((1 - MAP_SHARE) * own + MAP_SHARE * seen, LEAST, 1 - LEAST)
-    return replace(drawn, logits=_cleaned(np.asarray(np.log(both / (1 - both)), np.float32), prompt, drawn))
+    photo = _shown(prepared, drawn, (width, height))
+    size = (photo.shape[1], photo.shape[0])
+    both = cv2.resize((1 - MAP_SHARE) * own + MAP_SHARE * seen, size, interpolation=cv2.INTER_LINEAR)
+    outlined = np.clip(edges.follow(np.asarray(both, np.float32), photo), LEAST, 1 - LEAST)
+    return replace(drawn, logits=_cleaned(np.asarray(np.log(outlined / (1 - outlined)), np.float32), prompt, drawn))
+
+
+def _shown(prepared: PreparedImage, drawn: Segmentation, least: Size) -> NDArray[np.uint8]:
+    """What the mask's window shows of the photo, as large as on a photo of SIDE, but no smaller than `least`."""
+    detail = prepared.detail
+    part = detail[drawn.window.scaled(drawn.image, (detail.shape[1], detail.shape[0])).slices()]
+    scale = max(min(1.0, SIDE / max(detail.shape)), least[0] / part.shape[1], least[1] / part.shape[0])
+    size = (round(part.shape[1] * scale), round(part.shape[0] * scale))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def _cleaned(logits: NDArray[np.float32], prompt: Prompt, drawn: Segmentation) -> NDArray[np.float32]:
