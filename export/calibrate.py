@@ -18,14 +18,15 @@ from squeezesam_core.samples import Mask, Sample, read_folder
 Feeds = dict[str, NDArray[np.generic]]
 """A graph's inputs by name."""
 
-SMALLEST_OBJECT = 0.01
-"""Share of the photo; smaller objects make poor calibration."""
+LARGE_OBJECT = 0.01
+"""Share of the photo; smaller objects make poorer calibration, and are taken where there are too few others."""
 
 
 def realistic_feeds(folders: Sequence[Path], spec: NetworkInput, count: int, seed: int = 0) -> list[Feeds]:
     """`count` inputs drawn evenly from folders that samples.read_folder reads; the same seed gives the same ones.
 
-    Raises InvalidDatasetError if the folders hold no photo with an object large enough.
+    Objects smaller than LARGE_OBJECT are drawn only where as many tries as ten for each input found too few others.
+    Raises InvalidDatasetError if the folders hold no object.
     """
     rng = np.random.default_rng(seed)
     pools = [list(read_folder(folder)) for folder in folders]
@@ -36,10 +37,11 @@ def realistic_feeds(folders: Sequence[Path], spec: NetworkInput, count: int, see
         pool = pools[attempt % len(pools)]
         sample = pool[int(rng.integers(len(pool)))]
         mask = sample.masks[int(rng.integers(len(sample.masks)))].decode()
-        if mask.object.mean() >= SMALLEST_OBJECT:
+        smallest = LARGE_OBJECT if attempt < 10 * count else 0.0
+        if mask.object.mean() >= smallest and mask.object.any():
             feeds.append(_feed(sample, mask, spec, rng))
     raise InvalidDatasetError(
-        f"{', '.join(map(str, folders))}: too few photos with an object of {SMALLEST_OBJECT:.0%} of the photo.",
+        f"{', '.join(map(str, folders))}: too few photos with an object.",
         "Name folders of photos with masks of whole objects.",
     )
 

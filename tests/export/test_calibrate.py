@@ -1,7 +1,10 @@
 """Calibration inputs are what people give, and the same for the same seed."""
 
+import shutil
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from export.calibrate import realistic_feeds
 from squeezesam_core.errors import InvalidDatasetError
@@ -32,7 +35,14 @@ def test_detectors_get_photos_alone(photos):
     assert all(set(feed) == {"image"} and feed["image"].shape[1] == 3 for feed in realistic_feeds([photos], spec, 2))
 
 
-def test_small_objects_are_no_calibration(photos, monkeypatch):
-    monkeypatch.setattr("export.calibrate.SMALLEST_OBJECT", 0.9)
-    with pytest.raises(InvalidDatasetError, match="90%"):
-        realistic_feeds([photos], SPEC, 2)
+def test_small_objects_are_taken_where_there_are_no_others(photos, monkeypatch):
+    monkeypatch.setattr("export.calibrate.LARGE_OBJECT", 0.9)
+    assert len(realistic_feeds([photos], SPEC, 2)) == 2
+
+
+def test_photos_without_an_object_are_no_calibration(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "empty")
+    for path in (tmp_path / "empty" / "masks").iterdir():
+        Image.fromarray(np.zeros((80, 100), np.uint8)).save(path)
+    with pytest.raises(InvalidDatasetError, match="too few photos with an object"):
+        realistic_feeds([tmp_path / "empty"], SPEC, 2)
