@@ -20,7 +20,7 @@ from squeezesam_core.prompts import MAX_POINTS
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.session import DetectorSession, Session
 from squeezesam_core.shapes import Shape
-from squeezesam_core.whole_object import whole_object
+from squeezesam_core.whole_object import outlined, whole_object
 
 Task = Mapping[str, Any]
 
@@ -103,7 +103,7 @@ class Annotator:
             return EMPTY
         with stage("segment"):
             segmentation = whole_object(self.service.segmenter, scene.prepared, blob, scene.saliency)
-            shape = Shape(segmentation.runs())
+            shape = Shape(outlined(segmentation, scene.prepared, blob).runs())
         if not shape.area:
             return EMPTY
         output = config.outputs[0]

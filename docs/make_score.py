@@ -22,7 +22,7 @@ from squeezesam_core.registry import default_weights
 from squeezesam_core.saliency import most_salient_blob
 from squeezesam_core.samples import Sample, read_folder
 from squeezesam_core.session import DetectorSession, Session
-from squeezesam_core.whole_object import whole_object
+from squeezesam_core.whole_object import outlined, whole_object
 
 PHOTOS = 60
 VIEWS = ("score", "iou", "stability", "margin", "agreement")
@@ -51,9 +51,11 @@ def judged(sample: Sample, segmenter: Session, detector: DetectorSession) -> Ite
     saliency = detect(detector, photo)
     blob = most_salient_blob(saliency)
     if blob is not None:
-        found = whole_object(segmenter, prepare(photo, segmenter.spec), blob, saliency)
+        prepared = prepare(photo, segmenter.spec)
+        found = whole_object(segmenter, prepared, blob, saliency)
+        shown = outlined(found, prepared, blob).mask
         truths = [reference.decode() for reference in sample.masks]
-        yield confidence(found, saliency), max(iou(found.mask, truth.object, truth.ignore) for truth in truths)
+        yield confidence(found, saliency), max(iou(shown, truth.object, truth.ignore) for truth in truths)
 
 
 def row(name: str, cases: list[tuple[Confidence, float]]) -> str:

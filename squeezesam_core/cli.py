@@ -56,7 +56,7 @@ def segment(
     from squeezesam_core.prompts import Prompt
     from squeezesam_core.saliency import most_salient_blob
     from squeezesam_core.samples import read_image
-    from squeezesam_core.whole_object import whole_object
+    from squeezesam_core.whole_object import outlined, whole_object
 
     prompt = _prompt(click, background, box)
     photo = read_image(image)
@@ -79,7 +79,7 @@ def segment(
             segmentation = segmenter.segment(session, prepared, prompt, previous, found)
         else:
             prompt = blob.prompt(size)
-            segmentation = whole_object(session, prepared, blob, found)
+            segmentation = outlined(whole_object(session, prepared, blob, found), prepared, blob)
         result, iou = segmentation.mask, segmentation.iou
     _write_png(out, result.astype(np.uint8) * 255)
     description = {

@@ -1,8 +1,8 @@
 """The mask before any click: the whole object that stands out, as the detector and the segmenter see it together.
 
 The paper (section Application) gives the blob's clicks to the segmenter, whose mask it shows. Here the map is also what
-the segmenter starts from, and the mask is the mean of both, since they err in different places, with its outline moved
-to the photo's own edges (docs/model.md).
+the segmenter starts from, and the mask is the mean of both, since they err in different places; it is shown with its
+outline moved to the photo's own edges (docs/model.md).
 """
 
 from dataclasses import replace
@@ -42,11 +42,26 @@ def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency
     lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
     seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, (width, height))
     own = 1 / (1 + np.exp(-np.clip(drawn.logits, -30, 30)))
-    photo = _shown(prepared, drawn, (width, height))
-    size = (photo.shape[1], photo.shape[0])
-    both = cv2.resize((1 - MAP_SHARE) * own + MAP_SHARE * seen, size, interpolation=cv2.INTER_LINEAR)
-    outlined = np.clip(edges.follow(np.asarray(both, np.float32), photo), LEAST, 1 - LEAST)
-    return replace(drawn, logits=_cleaned(np.asarray(np.log(outlined / (1 - outlined)), np.float32), prompt, drawn))
+    both = (1 - MAP_SHARE) * own + MAP_SHARE * seen
+    return replace(drawn, logits=_cleaned(_logits(both), prompt, drawn))
+
+
+def outlined(segmentation: Segmentation, prepared: PreparedImage, blob: Blob) -> Segmentation:
+    """whole_object's mask with its outline moved to the photo's edges: what is shown.
+
+    How sure a mask is of itself, its version before tells (confidence.py): here its outline is as sharp as the photo's.
+    """
+    height, width = segmentation.logits.shape
+    photo = _shown(prepared, segmentation, (width, height))
+    own = np.asarray(1 / (1 + np.exp(-np.clip(segmentation.logits, -30, 30))), np.float32)
+    fine = cv2.resize(own, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_LINEAR)
+    moved = _logits(edges.follow(np.asarray(fine, np.float32), photo))
+    return replace(segmentation, logits=_cleaned(moved, blob.prompt(prepared.frame.image), segmentation))
+
+
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    kept = np.clip(probabilities, LEAST, 1 - LEAST)
+    return np.asarray(np.log(kept / (1 - kept)), np.float32)
 
 
 def _shown(prepared: PreparedImage, drawn: Segmentation, least: Size) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import Blob
 from squeezesam_core.segmenter import Segmentation, segment
 from squeezesam_core.session import Session
-from squeezesam_core.whole_object import whole_object
+from squeezesam_core.whole_object import outlined, whole_object
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Prepared:
         return _answer(segment(self.session, self.image, prompt, previous, saliency))
 
     def whole_object(self, blob: Blob, saliency: NDArray[np.float32]) -> Answer:
-        return _answer(whole_object(self.session, self.image, blob, saliency))
+        return _answer(outlined(whole_object(self.session, self.image, blob, saliency), self.image, blob))
 
 
 def _answer(segmentation: Segmentation) -> Answer:

@@ -6,8 +6,9 @@ import pytest
 from squeezesam_core import zoom
 from squeezesam_core.fusion import prepare
 from squeezesam_core.geometry import NetworkInput
+from squeezesam_core.masks import iou
 from squeezesam_core.saliency import most_salient_blob
-from squeezesam_core.whole_object import whole_object
+from squeezesam_core.whole_object import outlined, whole_object
 
 PHOTO = np.zeros((200, 400, 3), np.uint8)
 BLOB, OTHER = (slice(8, 24), slice(8, 24)), (slice(8, 24), slice(44, 56))
@@ -84,3 +85,18 @@ def test_what_the_window_does_not_show_stays_outside(service) -> None:
     assert result.window.size != (400, 200)
     assert result.mask[60:140, 60:140].mean() > 0.95
     assert result.mask[:, 250:].sum() == 0
+
+
+def test_what_is_shown_follows_the_photos_edges(service) -> None:
+    saliency = np.zeros((50, 100), np.float32)
+    saliency[10:30, 10:30] = 0.99
+    photo = np.zeros((200, 400, 3), np.uint8)
+    photo[42:118, 42:118] = 255  # the object ends two pixels before the map says so
+    found = most_salient_blob(saliency)
+    assert found is not None
+    prepared = prepare(photo, service.segmenter.spec)
+    drawn = whole_object(service.segmenter, prepared, found, saliency)
+    moved = outlined(drawn, prepared, found)
+    truth = photo[..., 0] > 0
+    assert iou(moved.mask, truth) > iou(drawn.mask, truth)
+    assert (moved.iou, moved.window, moved.image) == (drawn.iou, drawn.window, drawn.image)
