@@ -36,7 +36,7 @@ def read_request(task: Mapping[str, Any], context: Sequence[Result], config: Lab
     for result in context:
         try:
             mark = _mark(result, config, image)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             cause = f"The smart request holds a region that cannot be read ({error!r})."
             raise InvalidPromptError(cause, "Delete the prompt in the page and draw it again.") from error
         if mark is not None:
@@ -163,7 +163,7 @@ def _saved(draft: Mapping[str, Any], config: LabelingConfig, image: Size) -> Ite
     smart = {control.name for control in (config.keypoint, config.rectangle) if control is not None}
     for result in _dicts(draft.get("result")):
         if result.get("from_name") in smart:
-            with suppress(KeyError, TypeError, ValueError, OverflowError, SqueezeSAMError):
+            with suppress(LookupError, TypeError, ValueError, OverflowError, SqueezeSAMError):
                 mark = _mark(result, config, image)
                 if mark is not None:
                     yield mark

@@ -90,6 +90,7 @@ def test_rectangles_become_the_box_around_them(value, box):
         ([keypoint(image_rotation=90)], InvalidPromptError, "turned"),
         ([keypoint(original_width=100, original_height=200)], InvalidImageError, "100x200"),
         ([keypoint(label="Cow")], ConfigurationError, "Cow"),
+        ([{**keypoint(), "value": {"x": 1, "y": 1, "keypointlabels": []}}], InvalidPromptError, "cannot be read"),
     ],
     ids=[
         "brush-only",
@@ -102,6 +103,7 @@ def test_rectangles_become_the_box_around_them(value, box):
         "turned",
         "other-size",
         "unknown-label",
+        "no-label",
     ],
 )
 def test_what_cannot_be_used_is_named(prompts, error, cause):
