@@ -115,7 +115,7 @@ def worker(
 ) -> None:
     """Run the jobs of REDIS_URL's queue, until Ctrl-C or SIGTERM.
 
-    A round of fine-tuning takes minutes to hours: a second worker for it leaves the first to new photos.
+    New photos wait for the end of a round of fine-tuning: a second worker for rounds leaves the first to them.
     """
     from importlib.util import find_spec
 
