@@ -42,10 +42,10 @@ def run(
 
     store.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    start = _start(folder, store)
     if not tell(0, "Gathers labels."):
         return None
-    snapshot = _snapshot(folder / "data", labels)
+    snapshot = _snapshot(folder / "data", labels)  # first: a round that lacks labels must not hold on to a version
+    start = _start(folder, store)
     learnt, aside = snapshot.objects["train"], snapshot.objects["held_out"]
     told = f"{start.version} learns from {learnt} objects; {aside} are set aside."
     if not tell(LEARNING[0], told):

@@ -101,6 +101,7 @@ def test_what_a_person_must_mend_is_told(
     project.annotate(1, UPLOAD, brush())
     fine_tune_job.run(1)
     assert (state(jobs), "at least 5 are needed" in jobs.overview().jobs[0].message) == ("failed", True)
+    assert list((store / "rounds/project-1/current").iterdir()) == [], "the next try starts from what serves by then"
     monkeypatch.delenv("SQUEEZESAM_WEIGHTS")
     fine_tune_job.run(1)
     assert "SQUEEZESAM_WEIGHTS is not set" in jobs.overview().jobs[0].message
