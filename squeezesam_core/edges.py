@@ -2,15 +2,16 @@
 
 A network's mask has a quarter of the resolution that it sees the photo at. Within a few pixels the filter explains the
 mask by the photo's colours, linearly: where the mask's edge lies beside one of the photo's, it moves there, and where
-the photo is even, the mask is smoothed a little.
+the photo is even, the mask is smoothed a little. How the photo explains the mask is asked at half the size, which takes
+less than half the time and is as good (He and Sun, «Fast Guided Filter», 2015; docs/model.md).
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-RADIUS = 4
-"""Pixels of the photo around a pixel that explain it (docs/model.md)."""
+RADIUS = 2
+"""Pixels of the halved photo around a pixel that explain it (docs/model.md)."""
 EVEN = 1e-3
 """Variance of colours, in 0..1, below which the photo counts as even."""
 
@@ -19,12 +20,20 @@ Floats = NDArray[np.float32]
 
 def follow(probabilities: Floats, photo: NDArray[np.uint8]) -> Floats:
     """The probabilities (h, w) float32 in 0..1 of what a photo (h, w, 3) uint8 RGB shows, moved to its edges; alike."""
-    guide = photo.astype(np.float32) / np.float32(255)
-    mean, mean_mask = _box(guide), _box(probabilities)
-    covariance = _box(guide * probabilities[..., None]) - mean * mean_mask[..., None]
-    slope = _solve(guide, mean, covariance)
-    explained = (_box(slope) * guide).sum(-1) + _box(mean_mask - (slope * mean).sum(-1))
-    return np.asarray(np.clip(explained, 0, 1), np.float32)
+    height, width = probabilities.shape
+    photo_guide = photo.astype(np.float32) / np.float32(255)
+    guide, mask = (_halved(values) for values in (photo_guide, probabilities))
+    mean, mean_mask = _box(guide), _box(mask)
+    slope = _solve(guide, mean, _box(guide * mask[..., None]) - mean * mean_mask[..., None])
+    offset = mean_mask - (slope * mean).sum(-1)
+    line = cv2.resize(_box(np.dstack([slope, offset])), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip((line[..., :3] * photo_guide).sum(-1) + line[..., 3], 0, 1), np.float32)
+
+
+def _halved(values: Floats) -> Floats:
+    height, width = values.shape[:2]
+    half = (max(1, width // 2), max(1, height // 2))
+    return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _solve(guide: Floats, mean: Floats, covariance: Floats) -> Floats:

@@ -41,7 +41,7 @@ def test_what_is_far_from_the_outline_is_not_touched() -> None:
     rng = np.random.default_rng(1)
     found = follow(square(), rng.integers(0, 255, (64, 80, 3)).astype(np.uint8))
     near = np.zeros((64, 80), bool)
-    reach = 2 * RADIUS + 1
+    reach = 2 * (2 * RADIUS + 1) + 2  # two boxes of the halved photo, and the pixel that it is enlarged over
     near[16 - reach : 48 + reach, 20 - reach : 60 + reach] = True
     near[16 + reach : 48 - reach, 20 + reach : 60 - reach] = False
     assert np.allclose(found[~near], square()[~near], atol=1e-3)
