@@ -37,11 +37,12 @@ def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency
     """
     prompt = blob.prompt(prepared.frame.image)
     drawn = segment(session, prepared, prompt, saliency)
-    height, width = drawn.logits.shape
+    size = _finer(drawn, saliency)
     around = max(1, round(RIM * max(blob.mask.shape)))
     lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
-    seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, (width, height))
-    own = 1 / (1 + np.exp(-np.clip(drawn.logits, -30, 30)))
+    seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, size)
+    logits = cv2.resize(drawn.logits, size, interpolation=cv2.INTER_LINEAR)
+    own = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     both = (1 - MAP_SHARE) * own + MAP_SHARE * seen
     return replace(drawn, logits=_cleaned(_logits(both), prompt, drawn))
 
@@ -57,6 +58,13 @@ def outlined(segmentation: Segmentation, prepared: PreparedImage, blob: Blob) ->
     fine = cv2.resize(own, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_LINEAR)
     moved = _logits(edges.follow(np.asarray(fine, np.float32), photo))
     return replace(segmentation, logits=_cleaned(moved, blob.prompt(prepared.frame.image), segmentation))
+
+
+def _finer(drawn: Segmentation, saliency: NDArray[np.float32]) -> Size:
+    """(width, height) of the segmenter's answer or of the map's part in the same window, whichever is finer."""
+    height, width = drawn.logits.shape
+    part = drawn.window.scaled(drawn.image, (saliency.shape[1], saliency.shape[0])).size
+    return max((width, height), part)
 
 
 def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,13 +1,15 @@
 """The mask before any click: the segmenter's and the map's mean, of the most salient blob alone."""
 
+import cv2
 import numpy as np
 import pytest
 
 from squeezesam_core import zoom
 from squeezesam_core.fusion import prepare
-from squeezesam_core.geometry import NetworkInput
+from squeezesam_core.geometry import NetworkInput, Window
 from squeezesam_core.masks import iou
 from squeezesam_core.saliency import most_salient_blob
+from squeezesam_core.segmenter import Segmentation
 from squeezesam_core.whole_object import outlined, whole_object
 
 PHOTO = np.zeros((200, 400, 3), np.uint8)
@@ -91,12 +93,23 @@ def test_what_is_shown_follows_the_photos_edges(service) -> None:
     saliency = np.zeros((50, 100), np.float32)
     saliency[10:30, 10:30] = 0.99
     photo = np.zeros((200, 400, 3), np.uint8)
-    photo[42:118, 42:118] = 255  # the object ends two pixels before the map says so
+    photo[42:118, 42:118] = 255  # the object ends two pixels before the mask does
     found = most_salient_blob(saliency)
     assert found is not None
-    prepared = prepare(photo, service.segmenter.spec)
-    drawn = whole_object(service.segmenter, prepared, found, saliency)
-    moved = outlined(drawn, prepared, found)
+    logits = cv2.GaussianBlur(np.where(saliency > 0.5, np.float32(4), np.float32(-4)), (3, 3), 0)
+    drawn = Segmentation(logits, Window(0, 0, 400, 200), (400, 200), 0.75)
+    moved = outlined(drawn, prepare(photo, service.segmenter.spec), found)
     truth = photo[..., 0] > 0
-    assert iou(moved.mask, truth) > iou(drawn.mask, truth)
+    assert iou(moved.mask, truth) > iou(drawn.mask, truth) + 0.05
     assert (moved.iou, moved.window, moved.image) == (drawn.iou, drawn.window, drawn.image)
+
+
+@pytest.mark.usefixtures("one_look")
+def test_the_mean_is_as_fine_as_the_finer_of_both() -> None:
+    saliency = np.zeros((64, 128), np.float32)
+    saliency[16:48, 16:48] = 0.99
+    found = most_salient_blob(saliency)
+    assert found is not None
+    session = Says(blob=-0.5, other=-9.0)
+    result = whole_object(session, prepare(PHOTO, session.spec), found, saliency)
+    assert result.logits.shape == saliency.shape
