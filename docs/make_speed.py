@@ -90,7 +90,7 @@ def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
     """The serving network, as it ships, made int8 in each setting and compared with its fp32 graph."""
     from export.calibrate import realistic_feeds
     from export.onnx import to_onnx
-    from export.parity import compare
+    from export.parity import compare, of_onnx
     from export.quantize import FLOAT_LAYERS, quantize
     from squeezesam_core.benchmark import measure
     from squeezesam_core.model.torch_session import load_checkpoint_session
@@ -115,8 +115,9 @@ def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
             files[setting.name] = Path(folder, f"{number}.onnx")
             quantize(fp32, files[setting.name], observed, keep_float=setting.keep_float)
         rows = measure({name: partial(runner, path, others[0]) for name, path in files.items()}, repeats, "fp32")
-        parities = {name: compare(fp32, path, others) for name, path in files.items() if name != "fp32"}
-        sizes = {name: path.stat().st_size / 1e6 for name, path in files.items()}
+        reference = of_onnx(files.pop("fp32"))
+        parities = {name: compare(reference, of_onnx(path), others) for name, path in files.items()}
+        sizes = {name: path.stat().st_size / 1e6 for name, path in (("fp32", fp32), *files.items())}
     lines = [
         f"`python docs/make_speed.py --suites int8 --calibration DIR …`: `{manifest.version}` at {SIDE} px, calibrated",
         f"on {ITEMS} inputs, against fp32 on {HELD_OUT} others, one thread:",

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from export.calibrate import Feeds
-from export.exchange import exchange
+from export.exchange import replace_folder
 from export.onnx import check_graph, to_onnx
-from export.parity import Parity, compare, threshold_of
+from export.parity import Parity, compare, of_onnx, threshold_of
 from export.quantize import quantize
 from squeezesam_core.model import checkpoint
 from squeezesam_core.model.saliency_net import SaliencyNet
@@ -47,7 +46,7 @@ def write_bundle(
         to_onnx(network, fp32)
         check_graph(network, fp32, held_out[:GRAPH_CHECKS])
         quantize(fp32, int8, calibration)
-        parity = compare(fp32, int8, held_out)
+        parity = compare(of_onnx(fp32), of_onnx(int8), held_out)
         parity.check(f"{name} in int8")
         content = {"network": checkpoint.half(network.state_dict()), "preset": preset, "side": network.spec.side}
         checkpoint.save(work / f"{name}.half.pt", content | {"switches": dict(network.switches)})
@@ -62,21 +61,10 @@ def write_bundle(
         manifest = Manifest(work, name, preset, network.spec, files, {**facts, "parity": asdict(parity)})
         manifest.write()
         work.chmod(0o755)
-        _replace(work, out)
+        replace_folder(work, out)
     return manifest, parity
 
 
 def _write_golden(fp32: Path, feed: Feeds, path: Path) -> None:
-    session = onnxruntime.InferenceSession(str(fp32), providers=["CPUExecutionProvider"])
-    output = session.get_outputs()[0].name
-    answer = session.run([output], feed)[0]
-    content: dict[str, Any] = {**feed, "answer": answer, "threshold": np.float32(threshold_of(output))}
+    content: dict[str, Any] = {**feed, "answer": of_onnx(fp32)(feed), "threshold": np.float32(threshold_of(feed))}
     np.savez_compressed(path, **content)
-
-
-def _replace(new: Path, out: Path) -> None:
-    """Put the folder `new`, whole, in the place of `out`, in one step; an old version goes with the working folder."""
-    if out.exists():
-        exchange(new, out)
-    else:
-        new.rename(out)

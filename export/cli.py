@@ -1,29 +1,56 @@
-"""squeezesam export: a training checkpoint becomes a version that serves."""
+"""squeezesam export: a training checkpoint becomes a version that serves, a version a file for phones."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from squeezesam_core import registry
+
+if TYPE_CHECKING:
+    from export.parity import Parity
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Option(help="What `squeezesam train` wrote: runs/NAME/last.pt.")],
     calibration: Annotated[list[Path], typer.Option(help="Folder of photos with masks (repeat); never test data.")],
-    out: Annotated[Path, typer.Option(help="Folder of the version; replaced in one step.")],
-    side: Annotated[int | None, typer.Option(help="Side of the served input; the recipe's unless given.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of what is written; replaced in one step.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="What `squeezesam train` wrote: runs/NAME/last.pt.")] = None,
+    model: Annotated[str | None, typer.Option(help="Instead of it: a version, by its folder, version or name.")] = None,
+    form: Annotated[
+        Literal["onnx", "ort", "executorch"],
+        typer.Option("--format", help="onnx: a version that serves. ort, executorch: a version's file for phones."),
+    ] = "onnx",
+    side: Annotated[int | None, typer.Option(help="onnx: side of the served input; the recipe's unless given.")] = None,
     items: Annotated[int, typer.Option(help="Inputs to calibrate on.")] = 96,
     held_out: Annotated[int, typer.Option(help="Other inputs to measure int8 against fp32 on.")] = 64,
 ) -> None:
-    """Fold, export to ONNX, quantize to int8, check parity, write the version with its manifest."""
-    from export.version import export_version
+    """Quantize to int8, check parity with fp32, and write what passes: a version with its manifest, or a phone file."""
+    if (checkpoint is None) == (model is None):
+        raise typer.BadParameter("Give --checkpoint or --model, one of them.")
+    if form == "onnx":
+        from export.version import export_version
 
-    manifest, parity = export_version(checkpoint, calibration, out, side=side, items=items, held_out=held_out)
-    typer.echo(f"{manifest.version} in {out}")
-    for kind, file in manifest.files.items():
-        typer.echo(f"  {kind:<10} {file.name:<24} {file.bytes / 1e6:6.2f} MB")
+        source = checkpoint or registry.find(str(model)).path("checkpoint")
+        manifest, parity = export_version(source, calibration, out, side=side, items=items, held_out=held_out)
+        typer.echo(f"{manifest.version} in {out}")
+        for kind, file in manifest.files.items():
+            typer.echo(f"  {kind:<10} {file.name:<24} {file.bytes / 1e6:6.2f} MB")
+    else:
+        from export.phone import export_phone
+
+        if model is None or side is not None:
+            raise typer.BadParameter("A file for phones is made of a version as it is: give --model, and no --side.")
+        version = registry.find(model)
+        file, parity = export_phone(version, form, calibration, out, items=items, held_out=held_out)
+        typer.echo(f"{version.version} for phones in {out}")
+        typer.echo(f"  {form:<10} {file.name:<24} {file.bytes / 1e6:6.2f} MB")
+    _say(parity)
+
+
+def _say(parity: "Parity") -> None:
     typer.echo(
         f"  int8 against fp32 on {parity.n} inputs: {parity.snr_db:.1f} dB, {parity.same_side:.2%} of pixels agree, "
         f"IoU of the masks {parity.iou:.4f}"

@@ -1,4 +1,4 @@
-"""Two folders that change places in one step, so that neither name is missing for an instant."""
+"""A folder put in the place of another in one step, so that its name is missing for no instant."""
 
 import ctypes
 import os
@@ -26,3 +26,14 @@ def exchange(a: Path, b: Path) -> None:
     if failed:
         why = os.strerror(ctypes.get_errno())
         raise ModelFileError(f"{b} cannot be replaced in one step ({why}).", "Export to a new folder, and publish it.")
+
+
+def replace_folder(new: Path, out: Path) -> None:
+    """Put the folder `new`, whole, in the place of `out`, in one step; what was there goes where `new` was.
+
+    Raises ModelFileError as `exchange`.
+    """
+    if out.exists():
+        exchange(new, out)
+    else:
+        new.rename(out)

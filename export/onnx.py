@@ -20,7 +20,7 @@ TOLERANCE = 1e-3
 """Largest difference of any output value from torch's; about 1e-4 was measured, on logits of about 10."""
 
 
-class _Map(nn.Module):
+class Map(nn.Module):
     """A detector whose output is the map in 0..1 rather than its logits."""
 
     def __init__(self, network: SaliencyNet) -> None:
@@ -42,7 +42,7 @@ def to_onnx(network: SqueezeSAM | SaliencyNet, path: Path) -> None:
     image = torch.zeros(1, spec.channels, spec.side, spec.side if spec.square else spec.side + spec.multiple)
     free = {} if spec.square else {2: "height", 3: "width"}
     if isinstance(folded, SaliencyNet):
-        _export(_Map(folded), (image,), ["image"], ["map"], {"image": free, "map": dict(free)}, path)
+        _export(Map(folded), (image,), ["image"], ["map"], {"image": free, "map": dict(free)}, path)
         return
     inputs = (image, torch.full((1, 3, 2), 0.5), torch.ones(1, 3, dtype=torch.long))
     small = {} if spec.square else {2: "quarter_height", 3: "quarter_width"}
@@ -53,7 +53,7 @@ def to_onnx(network: SqueezeSAM | SaliencyNet, path: Path) -> None:
 def check_graph(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Feeds]) -> None:
     """Raise ModelFileError unless the graph at `path` computes on `feeds` what the unfolded network does in torch."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    reference = (_Map(network) if isinstance(network, SaliencyNet) else network).eval()
+    reference = (Map(network) if isinstance(network, SaliencyNet) else network).eval()
     for feed in feeds:
         with torch.inference_mode():
             outputs = reference(*(torch.from_numpy(feed[entry.name]) for entry in session.get_inputs()))

@@ -1,15 +1,20 @@
-"""How far one ONNX file's masks are from another's on the same inputs."""
+"""How far one graph's masks are from another's on the same inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from export.calibrate import Feeds
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.masks import iou
+
+Run = Callable[[Feeds], NDArray[Any]]
+"""A graph: its inputs to its first output, logits (1, 4, h, w) or map (1, 1, h, w)."""
 
 LEAST_SAME_SIDE = 0.985
 LEAST_IOU = 0.95
@@ -35,17 +40,13 @@ class Parity:
             )
 
 
-def compare(reference: Path, candidate: Path, feeds: Sequence[Feeds]) -> Parity:
-    """Run both on one thread and compare their first output's single mask (logits) or map."""
-    a, b = (
-        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in (reference, candidate)
-    )
-    output = a.get_outputs()[0].name
-    threshold = threshold_of(output)
+def compare(reference: Run, candidate: Run, feeds: Sequence[Feeds]) -> Parity:
+    """Compare the single mask's logits, or the map, of both."""
     signal = noise = 0.0
     sides, ious = [], []
     for feed in feeds:
-        x, y = (session.run([output], feed)[0][0, 0].astype(np.float64) for session in (a, b))
+        x, y = (run(feed)[0, 0].astype(np.float64) for run in (reference, candidate))
+        threshold = threshold_of(feed)
         signal += float((x**2).sum())
         noise += float(((x - y) ** 2).sum())
         sides.append(float(((x > threshold) == (y > threshold)).mean()))
@@ -54,6 +55,15 @@ def compare(reference: Path, candidate: Path, feeds: Sequence[Feeds]) -> Parity:
     return Parity(snr, float(np.mean(sides)), float(np.mean(ious)), len(sides))
 
 
-def threshold_of(output: str) -> float:
-    """Where an output turns into a mask: logits at 0, maps at 0.5."""
-    return 0.0 if output == "logits" else 0.5
+def of_onnx(path: Path) -> Run:
+    """A file in ONNX or ORT format, on one thread of this machine's CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    output = session.get_outputs()[0].name
+    return lambda feed: np.asarray(session.run([output], feed)[0])
+
+
+def threshold_of(feed: Feeds) -> float:
+    """Where the answer to a feed turns into a mask: a segmenter's logits at 0, a detector's map at 0.5."""
+    return 0.0 if "points" in feed else 0.5

@@ -4,7 +4,7 @@ import pytest
 
 from export.calibrate import realistic_feeds
 from export.onnx import to_onnx
-from export.parity import Parity, compare
+from export.parity import Parity, compare, of_onnx
 from squeezesam_core.errors import ModelFileError
 
 
@@ -13,7 +13,7 @@ def test_a_file_equals_itself(kind, tiny, photos, tmp_path):
     network = tiny(kind)
     to_onnx(network, tmp_path / "a.onnx")
     feeds = realistic_feeds([photos], network.spec, 3)
-    parity = compare(tmp_path / "a.onnx", tmp_path / "a.onnx", feeds)
+    parity = compare(of_onnx(tmp_path / "a.onnx"), of_onnx(tmp_path / "a.onnx"), feeds)
     assert (parity.same_side, parity.iou, parity.n) == (1, 1, 3)
     assert parity.snr_db > 100
 
