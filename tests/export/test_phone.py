@@ -51,12 +51,10 @@ def test_an_ort_file_is_the_versions_own_int8_graph(photos: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_program_draws_the_versions_masks(python: Path, photos: Path, tmp_path: Path) -> None:
-    argv = "-m backend.cli export --model squeezesam --format executorch --items 12 --held-out 6".split()
-    folders = ["--calibration", str(photos), "--out", str(tmp_path / "phone")]
+    export = [str(python), "-m", "backend.cli", "export", "--model", "squeezesam", "--format", "executorch"]
+    options = ["--calibration", str(photos), "--out", str(tmp_path / "phone"), "--items", "12", "--held-out", "6"]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [str(python), *argv, *folders], capture_output=True, text=True, check=False, env=env, timeout=1200
-    )
+    done = subprocess.run([*export, *options], capture_output=True, text=True, check=False, env=env, timeout=1200)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "phone" / REPORT).read_text())
     assert (report["version"], report["made_with"]) == (find("squeezesam").version, "executorch 1.5.1")
