@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from squeezesam_core import detector, saliency, segmenter, whole_object, zoom
+from squeezesam_core import detector, interaction, saliency, segmenter, whole_object, zoom
 from squeezesam_core.evaluation.case import Plan
 from squeezesam_core.evaluation.model import SqueezeSAMModel
 from squeezesam_core.evaluation.protocols import PROTOCOLS
@@ -164,7 +165,7 @@ def no_click_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
 
 def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """The gate of the no-click path: the least peak of a salient blob (squeezesam_core/saliency.py)."""
-    for least in (0.0, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.97):
+    for least in (0.0, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98):
         with setting(saliency, LEAST_PEAK=least):
             given = [outcome.last < 1 for _, outcome in bench.ask("empty-crops")]
             yield (
@@ -176,6 +177,22 @@ def gate_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
             )
 
 
+def stand_ins_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """How far clicks that stand for the mask on screen keep from background clicks, in the square root of its area
+    (squeezesam_core/interaction.py): the mask before any click, after clicks on its errors."""
+    for distance in (0.0, 0.3, 0.5, 0.7, 1.0):
+        with setting(interaction, STAND_IN_DISTANCE=distance):
+            found = list(bench.ask("from-mask", clicks=(1, 2, 3)))
+        clicked = {"1 click": 1, "2 clicks": 2, "3 clicks": 3}
+        yield f"{distance}", bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()})
+
+
+def after(outcomes: list[tuple[str, Any]], clicks: int) -> Iterator[tuple[str, Any]]:
+    """Outcomes as they were after so many clicks."""
+    for name, outcome in outcomes:
+        yield name, replace(outcome, ious={count: iou for count, iou in outcome.ious.items() if count <= clicks})
+
+
 TABLES = {
     "zoom": zoom_table,
     "segmenter-side": segmenter_side_table,
@@ -183,6 +200,7 @@ TABLES = {
     "detector-sizes": detector_sizes_table,
     "no-click": no_click_table,
     "gate": gate_table,
+    "stand-ins": stand_ins_table,
 }
 
 
