@@ -24,7 +24,7 @@ BOX_SHARE = 0.2
 STAND_IN_SIDE = 256
 """The longer side at which a mask is looked at for the clicks that stand for it."""
 STAND_IN_DISTANCE = 0.5
-"""Those clicks keep this far from background clicks: a share of the square root of the mask's area (docs/choices.md)."""
+"""Those clicks keep this far from background clicks: a share of the square root of the mask's area (docs/model.md)."""
 
 NEAR, NEAR_UNDER_WAY = 0.5, 1.0
 """A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object

@@ -68,12 +68,12 @@ def segmentation_items(
 ) -> list[SegmentationItem]:
     """`count` items of one view of a photo: its objects that the view shows, each with a prompt of its own.
 
-    size: (width, height). Photos are drawn until one shows its object; where it shows fewer than `count` objects, each
-    is asked for several times. with_previous: whether the network has that channel; without it every prompt must do
-    alone. Bad records are logged and skipped.
+    size: (width, height). Photos of that aspect are drawn until one shows its object; where it shows fewer than `count`
+    objects, each is asked for several times. with_previous: whether the network has that channel; without it every
+    prompt must do alone. Bad records are logged and skipped.
     """
     while True:
-        photo, image = _draw(photos, rng)
+        photo, image = _draw(photos, rng, size)
         masks = _masks(photo, rng, augmentation)
         first, pasted = next(masks, None), False
         if first is None:
@@ -155,10 +155,10 @@ def _asked(
 def saliency_item(photos: Photos, rng: np.random.Generator, size: Size) -> SaliencyItem:
     """A photo with its teacher's map, or with people's masks where they say better what stands out.
 
-    Bad records are logged and skipped.
+    size: (width, height), whose aspect the photo has. Bad records are logged and skipped.
     """
     while True:
-        photo, image = _draw(photos, rng)
+        photo, image = _draw(photos, rng, size)
         try:
             target = _saliency_target(photo, (image.shape[1], image.shape[0]))
             break
@@ -194,10 +194,10 @@ def _with_border(union: NDArray[np.bool_], mask: Mask) -> NDArray[np.float32]:
     return target
 
 
-def _draw(photos: Photos, rng: np.random.Generator) -> tuple[Photo, NDArray[np.uint8]]:
-    """A photo and its pixels (H, W, 3); one that cannot be read is logged, and another is drawn."""
+def _draw(photos: Photos, rng: np.random.Generator, near: Size | None = None) -> tuple[Photo, NDArray[np.uint8]]:
+    """A photo (split.Photos) and its pixels (H, W, 3); one that cannot be read is logged, and another is drawn."""
     while True:
-        photo = photos.draw(rng)
+        photo = photos.draw(rng, near)
         try:
             return photo, photo.image()
         except InvalidDatasetError as error:

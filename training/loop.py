@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,8 +21,6 @@ from training.tasks import SIZE, Batch, Task
 log = logging.getLogger(__name__)
 
 CLIP_NORM = 1.0
-ASPECTS = (1.0, 1.0, 1.6, 1 / 1.6)
-"""Aspects of the batches: photos are served at their own aspect (geometry.Frame)."""
 
 
 def train(
@@ -78,7 +75,7 @@ def _train(
             for turn in range(stage.accumulate):
                 first = (turn * processes.count + processes.rank) * stage.batch
                 batch = Batch(recipe.seed, step, first, stage.batch)
-                size = _size(batch.of_all(SIZE), stage.size)
+                size = task.size(batch.of_all(SIZE), stage.size)
                 is_last = turn == stage.accumulate - 1
                 with nullcontext() if is_last else processes.without_averaging(called):
                     with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
@@ -123,11 +120,6 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
         {"params": parameters, "full_rate": rate, "lr": rate} | ({} if decays else {"weight_decay": 0.0})
         for (rate, decays), parameters in groups.items()
     ]
-
-
-def _size(rng: np.random.Generator, side: int) -> tuple[int, int]:
-    aspect = float(rng.choice(ASPECTS))
-    return round(side * aspect**0.5 / 32) * 32, round(side / aspect**0.5 / 32) * 32
 
 
 def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:

@@ -5,19 +5,26 @@ share holds out the same photos, and a photo that two sources hold under one nam
 """
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
 import numpy as np
 
+from squeezesam_core.geometry import Size
 from training.datasets.corpus import Photo
+
+MOST_TRIES = 50
+"""Of drawing a photo of an aspect: the few that have it may all be held out."""
 
 
 class Photos(Protocol):
     """Photos that are drawn at random: datasets.corpus.Corpus, or a part of it."""
 
-    def draw(self, rng: np.random.Generator) -> Photo: ...
+    def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
+        """near: (width, height); photos of another aspect only where there are none of its own."""
+        ...
 
 
 def is_held_out(photo: Path, share: float) -> bool:
@@ -32,8 +39,19 @@ class TrainingPart:
     photos: Photos
     share: float
 
-    def draw(self, rng: np.random.Generator) -> Photo:
-        while True:
-            photo = self.photos.draw(rng)
+    def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
+        for attempt in count():
+            photo = self.photos.draw(rng, near if attempt < MOST_TRIES else None)
             if not is_held_out(photo.path, self.share):
                 return photo
+        raise AssertionError("count() ends never")
+
+
+@dataclass(frozen=True)
+class OfAnyAspect:
+    """Photos for a network whose input is a square: each is stretched to it, in training as in serving."""
+
+    photos: Photos
+
+    def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
+        return self.photos.draw(rng)

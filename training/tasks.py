@@ -1,7 +1,7 @@
 """What a training step does for each kind of network: make a batch, run the network, give the losses."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam_core.fusion import PREVIOUS, draw
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Frame, NetworkInput, Size
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 from training.items import SegmentationItem, saliency_item, segmentation_items
 from training.losses import MaskLoss, mask_loss, segmentation_loss
 from training.recipe import Augmentation, Recipe
-from training.split import Photos
+from training.split import OfAnyAspect, Photos
 
 Move = Callable[[Tensor], Tensor]
 """Brings a batch to the network's device and memory format."""
@@ -63,6 +63,10 @@ class Task(Protocol):
     @property
     def network(self) -> nn.Module: ...
 
+    def size(self, rng: np.random.Generator, side: int) -> Size:
+        """(width, height) of a batch's views, `side` squared in area: as a photo is served that is drawn at random."""
+        ...
+
     def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
         """Draw a batch of items of `size` (width, height) and give its loss terms, means to be added up.
 
@@ -73,6 +77,7 @@ class Task(Protocol):
 
 def make_task(network: SqueezeSAM | SaliencyNet, photos: Photos, recipe: Recipe) -> Task:
     """What a recipe has its network learn."""
+    photos = OfAnyAspect(photos) if network.spec.square else photos
     if isinstance(network, SaliencyNet):
         return SaliencyTask(network, photos)
     return SegmentationTask(
@@ -91,6 +96,10 @@ class SaliencyTask:
     def __init__(self, network: SaliencyNet, photos: Photos) -> None:
         self.network = network
         self._photos = photos
+
+    def size(self, rng: np.random.Generator, side: int) -> Size:
+        """See Task."""
+        return _size_of_a_photo(self._photos, rng, self.network.spec, side)
 
     def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
         items = [saliency_item(self._photos, batch.of_item(index, ITEM), size) for index in range(batch.count)]
@@ -124,6 +133,10 @@ class SegmentationTask:
         self._masks_per_photo = masks_per_photo
         self._iterative = iterative
         self._with_previous = network.spec.channels > PREVIOUS
+
+    def size(self, rng: np.random.Generator, side: int) -> Size:
+        """See Task."""
+        return _size_of_a_photo(self._photos, rng, self.network.spec, side)
 
     def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
         items = self._items(batch, size)
@@ -191,3 +204,7 @@ class SegmentationTask:
             points[index, : len(labels)] = coordinates / (width, height)
             kinds[index, : len(labels)] = labels
         return move(torch.from_numpy(fused)), move(torch.from_numpy(points)), move(torch.from_numpy(kinds))
+
+
+def _size_of_a_photo(photos: Photos, rng: np.random.Generator, spec: NetworkInput, side: int) -> Size:
+    return Frame.fit(photos.draw(rng).size, replace(spec, side=side)).network

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -66,6 +67,9 @@ class OffsetTask:
     def __init__(self) -> None:
         self.network = Offset()
 
+    def size(self, rng: np.random.Generator, side: int) -> Size:
+        return side + int(rng.integers(9)), side
+
     def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, torch.Tensor]:
         numbers = torch.tensor([batch.of_item(index, 1).normal(3) for index in range(batch.count)]).float()
         return {"square": called(numbers).square().mean(), "size": 0 * called(numbers).mean() + size[0]}
@@ -83,6 +87,19 @@ def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
     assert found[1] == pytest.approx(found[0], rel=1e-4)
     assert found[0][0] != 0
     assert found[0][1] == 30
+
+
+@pytest.mark.parametrize(
+    ("preset", "sizes"),
+    [("serving", {(160, 128), (128, 160)}), ("saliency", {(160, 128), (128, 160)}), ("paper", {(144, 144)})],
+)
+def test_views_are_as_large_as_a_photo_is_served(preset: str, sizes: set[Size], aspects_root: Path) -> None:
+    corpus = read_corpus(
+        [{"directory": "aspects", "photos_only": True, "maps": "maps"}], aspects_root, masks_only=False
+    )
+    plan = recipe(preset, 1)
+    task = make_task(build(preset), corpus, plan)
+    assert {task.size(np.random.default_rng(seed), 144) for seed in range(40)} == sizes
 
 
 def test_items_are_the_same_however_a_step_is_shared(corpus_root: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.datasets.corpus import read_corpus
-from training.split import TrainingPart, is_held_out
+from training.split import OfAnyAspect, TrainingPart, is_held_out
 
 
 def test_held_out_photos_are_never_drawn(corpus_root: Path) -> None:
@@ -16,6 +16,21 @@ def test_held_out_photos_are_never_drawn(corpus_root: Path) -> None:
     rng = np.random.default_rng(0)
     drawn = {TrainingPart(corpus, 0.5).draw(rng).path for _ in range(100)}
     assert drawn == {photo.path for photo in corpus.photos} - out
+
+
+def test_where_all_photos_of_an_aspect_are_held_out_others_are_drawn(aspects_root: Path, monkeypatch) -> None:
+    source = {"directory": "aspects", "photos_only": True, "maps": "maps"}
+    part = TrainingPart(read_corpus([source], aspects_root, masks_only=False), 0.5)
+    monkeypatch.setattr("training.split.is_held_out", lambda path, _share: path.stem == "0")
+    rng = np.random.default_rng(0)
+    assert {part.draw(rng, (80, 100)).path.stem for _ in range(50)} == {"1", "2", "3", "4", "5"}
+
+
+def test_a_square_networks_photos_have_any_aspect(aspects_root: Path) -> None:
+    source = {"directory": "aspects", "photos_only": True, "maps": "maps"}
+    part = OfAnyAspect(read_corpus([source], aspects_root, masks_only=False))
+    rng = np.random.default_rng(0)
+    assert {part.draw(rng, (64, 64)).size for _ in range(50)} == {(100, 80), (80, 100)}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.4])

@@ -28,12 +28,17 @@ from training.datasets.teacher import MapMask, find_map, is_sure, read_map
 
 log = logging.getLogger(__name__)
 
+STRETCH = 1.2
+"""Photos whose aspects differ by no more than this factor are alike: a batch shows them at one of the aspects."""
+
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, its objects' masks (maybe none), its saliency map (maybe none), and the source it is of."""
+    """A photo of `size` (width, height), its objects' masks (maybe none), its saliency map (maybe none), and the source
+    it is of."""
 
     path: Path
+    size: Size
     masks: tuple[MaskReference, ...]
     map_path: Path | None
     salient: bool
@@ -57,17 +62,27 @@ class Photo:
 
 
 class Corpus:
-    """Photos with their drawing weights."""
+    """Photos, by aspect, with their drawing weights."""
 
     def __init__(self, photos: list[Photo], weights: list[float]) -> None:
         if not photos:
             raise InvalidDatasetError("The recipe's sources hold no usable photo.", "Check its paths and --root.")
-        self.photos = photos
-        self._cumulative = np.cumsum(weights)
+        aspects = np.log([photo.size[0] / photo.size[1] for photo in photos])
+        order = np.argsort(aspects, kind="stable")
+        self.photos = [photos[index] for index in order]
+        self._aspects = aspects[order]
+        self._cumulative = np.cumsum(np.asarray(weights)[order])
 
-    def draw(self, rng: np.random.Generator) -> Photo:
-        index = int(np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right"))
-        return self.photos[min(index, len(self.photos) - 1)]
+    def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
+        """A photo by weight: of those whose aspect is like that of `near` (width, height), if there are any."""
+        first, end = 0, len(self.photos)
+        if near is not None:
+            span = np.log(near[0] / near[1]) + np.log(STRETCH) * np.array([-1, 1])
+            first, end = np.searchsorted(self._aspects, span)
+            first, end = (first, end) if first < end else (0, len(self.photos))
+        before = self._cumulative[first - 1] if first else 0.0
+        drawn = before + rng.random() * (self._cumulative[end - 1] - before)
+        return self.photos[min(int(np.searchsorted(self._cumulative, drawn, side="right")), end - 1)]
 
     def chances(self) -> NDArray[np.float64]:
         """(N,) the chance of each photo to be the one that is drawn."""
@@ -114,7 +129,7 @@ def _photos(named: Source, root: Path, report: Report) -> Iterator[Photo]:
         except InvalidRecordError as error:
             report(error)
         else:
-            yield Photo(path, found, map_path, source.salient, name)
+            yield Photo(path, size, found, map_path, source.salient, name)
 
 
 def _fitting(masks: tuple[MaskReference, ...], photo: Path, size: Size, report: Report) -> tuple[MaskReference, ...]:

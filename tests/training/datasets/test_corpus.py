@@ -11,7 +11,7 @@ from PIL import Image
 
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.records import InvalidRecordError, Problem
-from training.datasets.corpus import read_corpus
+from training.datasets.corpus import Corpus, read_corpus
 from training.datasets.shares import by_kind, shares
 
 POLYGON = [[2, 1, 5, 1, 5, 4, 2, 4]]
@@ -77,6 +77,35 @@ def test_draws_follow_the_weights(root: Path) -> None:
     rng = np.random.default_rng(0)
     drawn = [corpus.draw(rng).source for _ in range(2000)]
     assert abs(drawn.count("people") / 2000 - 0.75) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("near", "names"),
+    [
+        (None, {"0", "1", "2", "3", "4", "5"}),
+        ((300, 240), {"1", "2", "3", "4", "5"}),
+        ((32, 30), {"1", "2", "3", "4", "5"}),
+        ((64, 80), {"0"}),
+        ((300, 30), {"0", "1", "2", "3", "4", "5"}),
+    ],
+    ids=["any", "landscape", "nearly square", "portrait", "an aspect that none has"],
+)
+def test_photos_of_an_aspect_are_drawn(near: tuple[int, int] | None, names: set[str], aspects_root: Path) -> None:
+    source = {"directory": "aspects", "photos_only": True, "maps": "maps"}
+    corpus = read_corpus([source], aspects_root, masks_only=False)
+    rng = np.random.default_rng(0)
+    assert {corpus.draw(rng, near).path.stem for _ in range(200)} == names
+
+
+def test_weights_hold_among_photos_of_an_aspect(aspects_root: Path) -> None:
+    photos = read_corpus(
+        [{"directory": "aspects", "photos_only": True, "maps": "maps"}], aspects_root, masks_only=False
+    ).photos
+    corpus = Corpus(photos, [3.0 if photo.path.stem == "2" else 1.0 for photo in photos])
+    rng = np.random.default_rng(0)
+    drawn = [corpus.draw(rng, (100, 80)).path.stem for _ in range(2000)]
+    assert abs(drawn.count("2") / 2000 - 3 / 7) < 0.04
+    assert corpus.chances()[[photo.path.stem for photo in corpus.photos].index("2")] == pytest.approx(3 / 8)
 
 
 def test_a_photo_without_masks_is_learnt_from_its_map(root: Path) -> None:
