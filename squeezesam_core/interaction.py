@@ -23,8 +23,9 @@ BOX_SHARE = 0.2
 """A box falls on the salient area if this share of its pixels is salient."""
 STAND_IN_SIDE = 256
 """The longer side at which a mask is looked at for the clicks that stand for it."""
-STAND_IN_DISTANCE = 0.5
-"""Those clicks keep this far from background clicks: a share of the square root of the mask's area (docs/model.md)."""
+STAND_IN_DISTANCE, STAND_IN_DISTANCE_OF_SEVERAL = 0.3, 0.5
+"""Those clicks keep this far from a lone background click and from several: a share of the square root of the mask's
+area (docs/model.md)."""
 
 NEAR, NEAR_UNDER_WAY = 0.5, 1.0
 """A click edits a mask up to this far outside it: a share of the square root of the mask's area. Farther for an object
@@ -100,8 +101,9 @@ def correction(prompt: Prompt, mask: NDArray[np.bool_], image: Size | None = Non
     _, parts, statistics, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     largest = parts == 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
     stand_ins = [Point((x + 0.5) * width / size[0], (y + 0.5) * height / size[1]) for x, y in section_clicks(largest)]
-    distance = STAND_IN_DISTANCE * sqrt(np.count_nonzero(mask) / mask.size * width * height)
     background = [point for point in prompt.points if not point.positive]
+    share = STAND_IN_DISTANCE if len(background) < 2 else STAND_IN_DISTANCE_OF_SEVERAL
+    distance = share * sqrt(np.count_nonzero(mask) / mask.size * width * height)
     kept = [p for p in stand_ins if all(hypot(p.x - b.x, p.y - b.y) > distance for b in background)]
     room = max(0, MAX_POINTS - len(prompt.points))
     return Prompt((*kept[:room], *prompt.points), prompt.box)

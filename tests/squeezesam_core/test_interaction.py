@@ -68,12 +68,13 @@ LARGE = np.kron(SHOWN, np.ones((10, 10), bool))
     [
         (SHOWN, Prompt((ADDED,)), [(80, 50), (60, 35), (100, 35), (60, 65), (100, 65)]),
         (LARGE, Prompt((Point(1500, 500),)), [(800, 500), (600, 350), (1000, 350), (600, 650), (1000, 650)]),
-        (SHOWN, Prompt((OFF_LEFT,)), [(100, 35), (100, 65)]),
+        (SHOWN, Prompt((OFF_LEFT,)), [(80, 50), (100, 35), (60, 65), (100, 65)]),
+        (SHOWN, Prompt((OFF_LEFT, OFF_LEFT)), [(100, 35), (100, 65)]),
         (SHOWN, Prompt((ADDED,) * MAX_POINTS), []),
         (SHOWN, Prompt(box=Box(40, 20, 120, 80)), []),
         (np.zeros_like(SHOWN), Prompt((ADDED,)), []),
     ],
-    ids=["of the largest part", "of a large photo", "not near a background click", "no room", "a box", "no mask"],
+    ids=["of the largest part", "of a large photo", "not where a background click is", "nor near several", "no room", "a box", "no mask"],
 )
 def test_mask_on_screen_speaks_by_clicks_of_its_own(
     mask: np.ndarray, prompt: Prompt, stand_ins: list[tuple[float, float]]
