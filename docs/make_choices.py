@@ -184,7 +184,10 @@ def stand_ins_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
         with setting(interaction, STAND_IN_DISTANCE=lone, STAND_IN_DISTANCE_OF_SEVERAL=several):
             found = list(bench.ask("from-mask", clicks=(1, 2, 3)))
         clicked = {"1 click": 1, "2 clicks": 2, "3 clicks": 3}
-        yield f"{lone}, {several}", bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()})
+        yield (
+            f"{lone}, {several}",
+            bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()}),
+        )
 
 
 def after(outcomes: list[tuple[str, Any]], clicks: int) -> Iterator[tuple[str, Any]]:

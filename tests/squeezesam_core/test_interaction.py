@@ -74,7 +74,15 @@ LARGE = np.kron(SHOWN, np.ones((10, 10), bool))
         (SHOWN, Prompt(box=Box(40, 20, 120, 80)), []),
         (np.zeros_like(SHOWN), Prompt((ADDED,)), []),
     ],
-    ids=["of the largest part", "of a large photo", "not where a background click is", "nor near several", "no room", "a box", "no mask"],
+    ids=[
+        "of the largest part",
+        "of a large photo",
+        "not where a background click is",
+        "nor near several",
+        "no room",
+        "a box",
+        "no mask",
+    ],
 )
 def test_mask_on_screen_speaks_by_clicks_of_its_own(
     mask: np.ndarray, prompt: Prompt, stand_ins: list[tuple[float, float]]
