@@ -44,12 +44,13 @@ def to_program(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Fe
     """Write `path`: inputs image (1, C, side, side), points (1, N, 2), labels (1, N), N from 1 to MOST_POINTS, and
     outputs logits (1, 4, side/4, side/4), iou (1, 4); or input image and output map, of a detector.
 
-    feeds: calibrate.realistic_feeds of side x side, one of them with two points or more.
+    feeds: calibrate.realistic_feeds of side x side.
     """
     folded = fold(network)
     graph = Map(folded) if isinstance(folded, SaliencyNet) else folded
     inputs = [_tensors(feed) for feed in feeds]
-    example = max(inputs, key=lambda tensors: tensors[-1].shape[1])
+    image, *prompt = inputs[0]
+    example = (image, *(torch.cat([tensor, tensor], dim=1) for tensor in prompt))  # one point would count as fixed
     free = ({}, *({1: torch.export.Dim("points", max=MOST_POINTS)} for _ in example[1:]))
     with torch.no_grad():
         exported = torch.export.export(graph, example, dynamic_shapes=free)

@@ -48,7 +48,7 @@ class Segmentation:
 
     def probabilities(self) -> NDArray[np.float32]:
         """(h, w) float32 in 0..1 of the whole photo, as fine as the logits: what the next call takes as `previous`."""
-        part: NDArray[np.float32] = np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -30, 30))), np.float32)
+        part = sigmoid(self.logits)
         if self.window.size == self.image:
             return part
         finest = max(part.shape[1] / self.window.size[0], part.shape[0] / self.window.size[1])
@@ -58,6 +58,11 @@ class Segmentation:
         whole = np.zeros((size[1], size[0]), np.float32)
         whole[window.slices()] = cv2.resize(part, window.size, interpolation=cv2.INTER_LINEAR)
         return whole
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits as probabilities, of the same shape, float32 in 0..1."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
 
 def segment(

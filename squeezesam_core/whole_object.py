@@ -16,7 +16,7 @@ from squeezesam_core.fusion import PreparedImage
 from squeezesam_core.geometry import Frame, Size
 from squeezesam_core.prompts import Prompt
 from squeezesam_core.saliency import Blob
-from squeezesam_core.segmenter import Segmentation, segment
+from squeezesam_core.segmenter import Segmentation, segment, sigmoid
 from squeezesam_core.session import Session
 
 MAP_SHARE = 0.5
@@ -42,8 +42,7 @@ def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency
     lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
     seen = zoom.part_of(np.where(lit, saliency, np.float32(0)), drawn.window, drawn.image, size)
     logits = cv2.resize(drawn.logits, size, interpolation=cv2.INTER_LINEAR)
-    own = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    both = (1 - MAP_SHARE) * own + MAP_SHARE * seen
+    both = (1 - MAP_SHARE) * sigmoid(logits) + MAP_SHARE * seen
     return replace(drawn, logits=_cleaned(_logits(both), prompt, drawn))
 
 
@@ -54,8 +53,7 @@ def outlined(segmentation: Segmentation, prepared: PreparedImage, blob: Blob) ->
     """
     height, width = segmentation.logits.shape
     photo = _shown(prepared, segmentation, (width, height))
-    own = np.asarray(1 / (1 + np.exp(-np.clip(segmentation.logits, -30, 30))), np.float32)
-    fine = cv2.resize(own, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(sigmoid(segmentation.logits), (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_LINEAR)
     moved = _logits(edges.follow(np.asarray(fine, np.float32), photo))
     return replace(segmentation, logits=_cleaned(moved, blob.prompt(prepared.frame.image), segmentation))
 

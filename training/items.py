@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.fusion import normalise
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Frame, Size
 from squeezesam_core.samples import Mask, MaskReference
 from training.augment import View, background_view, random_colours, random_view
 from training.datasets.corpus import Photo
@@ -60,7 +60,7 @@ class SaliencyItem:
 def segmentation_items(
     photos: Photos,
     rng: np.random.Generator,
-    size: Size,
+    like: Frame,
     count: int,
     augmentation: Augmentation,
     *,
@@ -68,12 +68,12 @@ def segmentation_items(
 ) -> list[SegmentationItem]:
     """`count` items of one view of a photo: its objects that the view shows, each with a prompt of its own.
 
-    size: (width, height). Photos of that aspect are drawn until one shows its object; where it shows fewer than `count`
-    objects, each is asked for several times. with_previous: whether the network has that channel; without it every
-    prompt must do alone. Bad records are logged and skipped.
+    like: of a photo whose aspect theirs is like, and of the view's size. Photos are drawn until one shows its object;
+    where it shows fewer than `count` objects, each is asked for several times. with_previous: whether the network has
+    that channel; without it every prompt must do alone. Bad records are logged and skipped.
     """
     while True:
-        photo, image = _draw(photos, rng, size)
+        photo, image = _draw(photos, rng, like.image)
         masks = _masks(photo, rng, augmentation)
         first, pasted = next(masks, None), False
         if first is None:
@@ -84,7 +84,7 @@ def segmentation_items(
             masks = iter(())
         x, y, width, height = cv2.boundingRect(first.object.astype(np.uint8))
         photo_size = (image.shape[1], image.shape[0])
-        view = random_view(rng, photo_size, size, (x, y, x + width, y + height), augmentation.centre_crop)
+        view = random_view(rng, photo_size, like.network, (x, y, x + width, y + height), augmentation.centre_crop)
         shown = list(islice(_shown(view, chain([first], masks)), count))
         if not shown:
             continue
@@ -152,13 +152,13 @@ def _asked(
     return random_prompt(rng, truth, ignore, several=several, outliers=outliers), None
 
 
-def saliency_item(photos: Photos, rng: np.random.Generator, size: Size) -> SaliencyItem:
+def saliency_item(photos: Photos, rng: np.random.Generator, like: Frame) -> SaliencyItem:
     """A photo with its teacher's map, or with people's masks where they say better what stands out.
 
-    size: (width, height), whose aspect the photo has. Bad records are logged and skipped.
+    like: of a photo whose aspect its own is like, and of the view's size. Bad records are logged and skipped.
     """
     while True:
-        photo, image = _draw(photos, rng, size)
+        photo, image = _draw(photos, rng, like.image)
         try:
             target = _saliency_target(photo, (image.shape[1], image.shape[0]))
             break
@@ -166,9 +166,9 @@ def saliency_item(photos: Photos, rng: np.random.Generator, size: Size) -> Salie
             log.warning("%s: left out. %s", photo.path, error)
     view = None
     if rng.random() < BACKGROUND_SHARE:
-        view = background_view(rng, target, size)
+        view = background_view(rng, target, like.network)
     if view is None:
-        view = random_view(rng, (image.shape[1], image.shape[0]), size, None)
+        view = random_view(rng, (image.shape[1], image.shape[0]), like.network, None)
     return SaliencyItem(normalise(random_colours(rng, view.image(image))), np.clip(view.coverage(target), 0, 1))
 
 

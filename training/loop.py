@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from squeezesam_core.model import checkpoint
 from training.processes import Processes, joined
 from training.recipe import Recipe, Stage
-from training.tasks import SIZE, Batch, Task
+from training.tasks import Batch, Task
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +75,10 @@ def _train(
             for turn in range(stage.accumulate):
                 first = (turn * processes.count + processes.rank) * stage.batch
                 batch = Batch(recipe.seed, step, first, stage.batch)
-                size = task.size(batch.of_all(SIZE), stage.size)
                 is_last = turn == stage.accumulate - 1
                 with nullcontext() if is_last else processes.without_averaging(called):
                     with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-                        losses = task.losses(called, batch, size, move)
+                        losses = task.losses(called, batch, stage.size, move)
                     (torch.stack(list(losses.values())).sum() / stage.accumulate).backward()
                 for name, loss in losses.items():
                     sums[name] = sums.get(name, 0.0) + float(loss.detach()) / stage.accumulate

@@ -5,7 +5,6 @@ share holds out the same photos, and a photo that two sources hold under one nam
 """
 
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -40,11 +39,10 @@ class TrainingPart:
     share: float
 
     def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
-        for attempt in count():
-            photo = self.photos.draw(rng, near if attempt < MOST_TRIES else None)
-            if not is_held_out(photo.path, self.share):
-                return photo
-        raise AssertionError("count() ends never")
+        tries = 0
+        while is_held_out((photo := self.photos.draw(rng, near if tries < MOST_TRIES else None)).path, self.share):
+            tries += 1
+        return photo
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from squeezesam_core.fusion import PREVIOUS, draw
-from squeezesam_core.geometry import Frame, NetworkInput, Size
+from squeezesam_core.geometry import Frame, NetworkInput
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 from training.items import SegmentationItem, saliency_item, segmentation_items
@@ -63,12 +63,8 @@ class Task(Protocol):
     @property
     def network(self) -> nn.Module: ...
 
-    def size(self, rng: np.random.Generator, side: int) -> Size:
-        """(width, height) of a batch's views, `side` squared in area: as a photo is served that is drawn at random."""
-        ...
-
-    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
-        """Draw a batch of items of `size` (width, height) and give its loss terms, means to be added up.
+    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
+        """Draw a batch of items of `side` squared in area and give its loss terms, means to be added up.
 
         called: the network, as its training pass goes through it (processes.Processes.wrap).
         """
@@ -97,12 +93,9 @@ class SaliencyTask:
         self.network = network
         self._photos = photos
 
-    def size(self, rng: np.random.Generator, side: int) -> Size:
-        """See Task."""
-        return _size_of_a_photo(self._photos, rng, self.network.spec, side)
-
-    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
-        items = [saliency_item(self._photos, batch.of_item(index, ITEM), size) for index in range(batch.count)]
+    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
+        like = _like_a_photo(self._photos, batch, self.network.spec, side)
+        items = [saliency_item(self._photos, batch.of_item(index, ITEM), like) for index in range(batch.count)]
         logits = called(move(torch.from_numpy(np.stack([item.pixels for item in items]))))
         target = move(torch.from_numpy(np.stack([item.target for item in items])[:, None]))
         logits = F.interpolate(logits.float(), target.shape[-2:], mode="bilinear", align_corners=False)
@@ -134,12 +127,8 @@ class SegmentationTask:
         self._iterative = iterative
         self._with_previous = network.spec.channels > PREVIOUS
 
-    def size(self, rng: np.random.Generator, side: int) -> Size:
-        """See Task."""
-        return _size_of_a_photo(self._photos, rng, self.network.spec, side)
-
-    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, Tensor]:
-        items = self._items(batch, size)
+    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
+        items = self._items(batch, _like_a_photo(self._photos, batch, self.network.spec, side))
         previous = [item.previous for item in items]
         rng = batch.of_all(ITERATIONS)
         if rng.random() < self._iterative:
@@ -151,13 +140,13 @@ class SegmentationTask:
         weight = move(torch.from_numpy(np.stack([~item.ignore for item in items])[:, None].astype(np.float32)))
         return segmentation_loss(logits.float(), predicted_iou.float(), truth, weight, self._loss)
 
-    def _items(self, batch: Batch, size: Size) -> list[SegmentationItem]:
+    def _items(self, batch: Batch, like: Frame) -> list[SegmentationItem]:
         together = self._masks_per_photo
         items = []
         for index in range(0, batch.count, together):
             rng = batch.of_item(index, ITEM)
             items += segmentation_items(
-                self._photos, rng, size, together, self._augmentation, with_previous=self._with_previous
+                self._photos, rng, like, together, self._augmentation, with_previous=self._with_previous
             )
         return items
 
@@ -206,5 +195,6 @@ class SegmentationTask:
         return move(torch.from_numpy(fused)), move(torch.from_numpy(points)), move(torch.from_numpy(kinds))
 
 
-def _size_of_a_photo(photos: Photos, rng: np.random.Generator, spec: NetworkInput, side: int) -> Size:
-    return Frame.fit(photos.draw(rng).size, replace(spec, side=side)).network
+def _like_a_photo(photos: Photos, batch: Batch, spec: NetworkInput, side: int) -> Frame:
+    """The frame of a photo drawn at random, which the others of its batch are like: as it is served, at `side`."""
+    return Frame.fit(photos.draw(batch.of_all(SIZE)).size, replace(spec, side=side))

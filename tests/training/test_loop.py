@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from squeezesam_core.geometry import Size
+from squeezesam_core.geometry import Frame, Size
 from squeezesam_core.model import checkpoint
 from squeezesam_core.model.presets import build
 from training.datasets.corpus import read_corpus
 from training.loop import train
 from training.recipe import Recipe, Stage
-from training.tasks import Batch, Move, SegmentationTask, make_task
+from training.tasks import Batch, Move, SegmentationTask, _like_a_photo, make_task
 
 SOURCES = [{"directory": "shapes", "maps": "maps"}]
 
@@ -67,12 +67,9 @@ class OffsetTask:
     def __init__(self) -> None:
         self.network = Offset()
 
-    def size(self, rng: np.random.Generator, side: int) -> Size:
-        return side + int(rng.integers(9)), side
-
-    def losses(self, called: nn.Module, batch: Batch, size: Size, move: Move) -> dict[str, torch.Tensor]:
+    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, torch.Tensor]:
         numbers = torch.tensor([batch.of_item(index, 1).normal(3) for index in range(batch.count)]).float()
-        return {"square": called(numbers).square().mean(), "size": 0 * called(numbers).mean() + size[0]}
+        return {"square": called(numbers).square().mean(), "side": 0 * called(numbers).mean() + side}
 
 
 def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
@@ -83,30 +80,65 @@ def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
         out, task = tmp_path / str(batch), OffsetTask()
         train(task, plan, out)
         (line,) = [json.loads(text) for text in (out / "log.jsonl").read_text().splitlines()]
-        found.append((task.network.value.item(), line["images"], line["square"], line["size"]))
+        found.append((task.network.value.item(), line["images"], line["square"], line["side"]))
     assert found[1] == pytest.approx(found[0], rel=1e-4)
     assert found[0][0] != 0
     assert found[0][1] == 30
 
 
+class Shown(nn.Module):
+    """A network's training pass that notes the shapes of what it is shown, and of how it was asked."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.shapes: set[tuple[int, int]] = set()
+
+    def forward(self, image: torch.Tensor, *prompt: torch.Tensor) -> torch.Tensor:
+        self.shapes.add((image.shape[-1], image.shape[-2]))
+        return self.network(image, *prompt)
+
+
 @pytest.mark.parametrize(
-    ("preset", "sizes"),
-    [("serving", {(160, 128), (128, 160)}), ("saliency", {(160, 128), (128, 160)}), ("paper", {(144, 144)})],
+    ("side", "sizes"),
+    [(144, {(160, 128), (128, 160)}), (128, {(128, 128)}), (96, {(96, 96)})],
+    ids=["as a photo is", "rounded to a square", "rounded to a small square"],
 )
-def test_views_are_as_large_as_a_photo_is_served(preset: str, sizes: set[Size], aspects_root: Path) -> None:
-    corpus = read_corpus(
-        [{"directory": "aspects", "photos_only": True, "maps": "maps"}], aspects_root, masks_only=False
-    )
-    plan = recipe(preset, 1)
-    task = make_task(build(preset), corpus, plan)
-    assert {task.size(np.random.default_rng(seed), 144) for seed in range(40)} == sizes
+def test_views_are_as_large_as_a_photo_is_served(side: int, sizes: set[tuple[int, int]], aspects_root: Path) -> None:
+    source = {"directory": "aspects", "photos_only": True, "maps": "maps"}
+    task = make_task(build("saliency"), read_corpus([source], aspects_root, masks_only=False), recipe("saliency", 1))
+    shown = Shown(task.network)
+    for step in range(60):
+        with torch.no_grad():
+            task.losses(shown, Batch(0, step, first=0, count=1), side, lambda tensor: tensor)
+    assert shown.shapes == sizes
+
+
+@pytest.mark.parametrize("preset", ["saliency", "paper"])
+@pytest.mark.parametrize("side", [96, 144])
+def test_photos_of_a_batch_are_alike_where_the_network_is_not_square(
+    preset: str, side: int, aspects_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = {"directory": "aspects", "photos_only": True, "maps": "maps"}
+    corpus = read_corpus([source], aspects_root, masks_only=False)
+    task = make_task(build(preset), corpus, recipe(preset, 1))
+    drawn: list[Size | None] = []
+    draw = corpus.draw
+    monkeypatch.setattr(corpus, "draw", lambda rng, near=None: (drawn.append(near), draw(rng, near))[1])
+    like = _like_a_photo(task._photos, Batch(0, 0, 0, 1), task.network.spec, side)  # type: ignore[attr-defined]
+    task._photos.draw(np.random.default_rng(0), like.image)  # type: ignore[attr-defined]
+    assert drawn == [None, None if preset == "paper" else like.image]
+    assert like.image in {(100, 80), (80, 100)}
+
+
+LIKE = Frame((100, 80), (64, 64))
 
 
 def test_items_are_the_same_however_a_step_is_shared(corpus_root: Path) -> None:
     corpus = read_corpus(SOURCES, corpus_root, masks_only=True)
     task = SegmentationTask(build("serving", 64), corpus, masks_per_photo=2)  # type: ignore[arg-type]
-    together = task._items(Batch(1, 2, first=0, count=8), (64, 64))
-    shared = [item for first in (0, 4) for item in task._items(Batch(1, 2, first=first, count=4), (64, 64))]
+    together = task._items(Batch(1, 2, first=0, count=8), LIKE)
+    shared = [item for first in (0, 4) for item in task._items(Batch(1, 2, first=first, count=4), LIKE)]
     assert [str(item.prompt) for item in shared] == [str(item.prompt) for item in together]
     assert all((a.pixels == b.pixels).all() for a, b in zip(shared, together, strict=True))
     assert len({item.pixels.tobytes() for item in together}) == 4  # views of photos, two items each
