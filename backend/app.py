@@ -24,11 +24,12 @@ from backend.networks import load_service, named_version
 from backend.outbox import Jobs, NoJobs, Outbox
 from backend.replies import AsciiJSONResponse, refusal
 from backend.routes import routes
-from backend.serving import Serving, Source
+from backend.serving import BUCKET_LOOK_SECONDS, LOOK_SECONDS, Serving, Source
 from backend.settings import Settings
 from backend.status import Problems, Status, waiting
 from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
+from squeezesam_core.store import is_folder
 
 FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds; Label Studio waits 100 s for a prediction."""
@@ -59,7 +60,9 @@ def build_annotator(settings: Settings) -> tuple[Annotator, LabelStudio | None]:
 
 def networks_of(settings: Settings) -> Source:
     """Where newer networks come from."""
-    return Source(partial(named_version, settings), partial(load_service, settings))
+    near = settings.weights is None or is_folder(settings.weights)
+    every = LOOK_SECONDS if near else BUCKET_LOOK_SECONDS
+    return Source(partial(named_version, settings), partial(load_service, settings), every)
 
 
 def access(settings: Settings) -> tuple[LabelStudio | None, httpx.Client]:

@@ -16,7 +16,9 @@ INTERRUPTED = 130
 
 def fine_tune(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the round; an unfinished round goes on.")],
-    store: Annotated[Path, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="Folder of the store; made if missing.")],
+    store: Annotated[
+        str, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="The store: a folder, made if missing, or s3://….")
+    ],
     project: Annotated[int | None, typer.Option(help="Number of the Label Studio project to learn from.")] = None,
     data: Annotated[Path | None, typer.Option(help="Instead of a project: a data set (docs/data.md).")] = None,
     publish: Annotated[bool, typer.Option(help="Whether the candidate serves if it wins.")] = True,
@@ -71,7 +73,3 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     Console().print(table)
     consequence = "It serves." if result["serves"] else "It does not serve." if not result["wins"] else "It may serve."
     typer.echo(f"{result['why']} {consequence}")
-
-
-def _say(text: str, quiet: bool) -> None:
-    typer.echo(text, err=quiet)

@@ -1,8 +1,8 @@
 """The job that learns from a project's labels; RQ calls `run` by its dotted name, in a process of its own.
 
-STORE/rounds/project-3/pulled/       labels and photos, which the next round renews
-STORE/rounds/project-3/current/      the round at hand; a killed job's successor goes on with it
-STORE/rounds/project-3/TIME/         ended rounds: verdict.json and the candidate
+ROUNDS/project-3/pulled/       labels and photos, which the next round renews
+ROUNDS/project-3/current/      the round at hand; a killed job's successor goes on with it
+ROUNDS/project-3/TIME/         ended rounds: verdict.json and the candidate
 """
 
 import logging
@@ -18,6 +18,7 @@ from backend.label_studio import require
 from backend.outbox import FINE_TUNING
 from backend.pull import pull
 from backend.settings import Settings, SettingsError, load_settings
+from squeezesam_core.store import is_folder
 
 LEAST_PROGRESS = 0.01
 """The record is written no more often than this."""
@@ -34,9 +35,9 @@ def run(project: int) -> None:
         if settings.weights is None:
             raise SettingsError(
                 "SQUEEZESAM_WEIGHTS is not set, so a new version would be nowhere.",
-                "Set it to one folder for this worker and the backend.",
+                "Set it to one store for this worker and the backend.",
             )
-        folder = settings.weights / "rounds" / f"project-{project}"
+        folder = _rounds(settings.weights, settings.rounds) / f"project-{project}"
 
         def tell(progress: float, message: str) -> bool:
             if progress - job.record.progress >= LEAST_PROGRESS or message != job.record.message:
@@ -49,6 +50,16 @@ def run(project: int) -> None:
         if result is not None:
             _put_away(folder)
             job.note(message=describe(result))
+
+
+def _rounds(store: str, rounds: Path | None) -> Path:
+    """The folder of all rounds. Raises SettingsError if the store is a bucket and none is set."""
+    if rounds is None and not is_folder(store):
+        raise SettingsError(
+            f"SQUEEZESAM_ROUNDS is not set, and {store} is no folder, so a round has nowhere to work.",
+            "Set it to a folder that outlives this worker; several workers share it, or each works alone.",
+        )
+    return rounds or Path(store) / "rounds"
 
 
 def _labels(settings: Settings, project: int, out: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from squeezesam_core.registry import Manifest
+    from squeezesam_core.store import Address
     from training.datasets.snapshot import Snapshot
 
 Tell = Callable[[float, str], bool]
@@ -22,7 +23,7 @@ LEARNING = (0.05, 0.8)
 
 def run(
     folder: Path,
-    store: Path,
+    store: "Address",
     labels: Callable[[], Path],
     *,
     changes: Iterable[str] = (),
@@ -31,16 +32,18 @@ def run(
 ) -> dict[str, Any] | None:
     """Run a round, or what is left of it; what came of it, None if it was told to stop.
 
-    folder: the round's; made if it is missing. store: of the versions, made if it is missing. labels: gives the folder
-    of a data set (training.datasets.sources); called once in a round. changes: of the recipe, KEY=VALUE in TOML.
-    publish: whether the candidate serves if it wins.
+    folder: the round's; made if it is missing. store: of the versions (squeezesam_core.store); a folder is made if it
+    is missing. labels: gives the folder of a data set (training.datasets.sources); called once in a round. changes: of
+    the recipe, KEY=VALUE in TOML. publish: whether the candidate serves if it wins.
 
     The result: `wins`, `why`, `photos`, `objects`, `gain`, `doubt`, `serving` and `candidate` (mean IoU by figure,
     0..1), `from` and `version` (names), `serves`. Raises SqueezeSAMError.
     """
+    from squeezesam_core.store import is_folder
     from training.fine_tune import fine_tune, plan
 
-    store.mkdir(parents=True, exist_ok=True)
+    if is_folder(store):
+        Path(store).mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     if not tell(0, "Gathers labels."):
         return None
@@ -71,20 +74,19 @@ def run(
     return verdict | {"version": candidate.version, "serves": serves}
 
 
-def _start(out: Path, store: Path) -> "Manifest":
+def _start(out: Path, store: "Address") -> "Manifest":
     """The segmenter that the round starts from: the one in service when it began."""
-    from squeezesam_core.registry import find
-    from squeezesam_core.store import versions
+    from squeezesam_core.store import find
 
     note = out / "start.json"
     if not note.is_file():
         manifest = _in_service(store)
         _write(note, {"version": manifest.version})
         return manifest
-    return find(json.loads(note.read_text(encoding="utf-8"))["version"], versions(store))
+    return find(json.loads(note.read_text(encoding="utf-8"))["version"], store)
 
 
-def _in_service(store: Path) -> "Manifest":
+def _in_service(store: "Address") -> "Manifest":
     from squeezesam_core.registry import load_manifest
     from squeezesam_core.store import SEGMENTER, locate
 
@@ -97,7 +99,7 @@ def _snapshot(folder: Path, labels: Callable[[], Path]) -> "Snapshot":
     return Snapshot.read(folder) if folder.is_dir() else write_snapshot(labels(), folder)
 
 
-def _detector(store: Path) -> Any:
+def _detector(store: "Address") -> Any:
     from squeezesam_core.ort_session import load_detector
     from squeezesam_core.store import DETECTOR, locate
 
@@ -114,7 +116,7 @@ def _export(checkpoint: Path, snapshot: "Snapshot", folder: Path, start: "Manife
     return load_manifest(folder)
 
 
-def _verdict(path: Path, candidate: "Manifest", snapshot: "Snapshot", store: Path) -> dict[str, Any]:
+def _verdict(path: Path, candidate: "Manifest", snapshot: "Snapshot", store: "Address") -> dict[str, Any]:
     """The verdict on the candidate and the version in service now, which may be another than the round started from."""
     from squeezesam_core.evaluation.contest import as_json, contest
     from squeezesam_core.evaluation.model import SqueezeSAMModel

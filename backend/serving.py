@@ -16,7 +16,9 @@ from backend.status import Refusal, explained
 from squeezesam_core.errors import ModelFileError, SqueezeSAMError
 
 LOOK_SECONDS = 2.0
-"""Between two looks at the store: two pointers and two manifests, a few kilobytes, on a thread of its own."""
+"""Between two looks at a folder: two pointers and two manifests, a few kilobytes, on a thread of its own."""
+BUCKET_LOOK_SECONDS = 15.0
+"""Between two looks at a bucket: four requests, which a cloud charges for."""
 AGAIN_SECONDS = 60.0
 """Before a version that was refused is tried again: a file may have been restored, a network disk be back."""
 STOP_SECONDS = 5.0
@@ -26,19 +28,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """Where networks come from. named: the model_version that is to serve; load: what serves it.
+    """Where networks come from. named: the model_version that is to serve; load: what serves it; every: seconds from
+    one look to the next.
 
     Both raise ModelFileError.
     """
 
     named: Callable[[], str]
     load: Callable[[], Service]
+    every: float = LOOK_SECONDS
 
 
 class Serving:
     """The annotator in service, `annotator`, and why the version that is to serve is another one: `refusal` or None.
 
-    source: looked at every LOOK_SECONDS from `start` to `stop`; None: the annotator stays.
+    source: looked at from `start` to `stop`; None: the annotator stays.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class Serving:
             self._refuse(named, error)
 
     def _watch(self) -> None:
-        while self._source is not None and not self._ended.wait(LOOK_SECONDS):
+        while self._source is not None and not self._ended.wait(self._source.every):
             self.look()
 
     def _refused_just_now(self, version: str) -> bool:

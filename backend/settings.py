@@ -3,13 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from squeezesam_core.errors import SqueezeSAMError
 
 MOST_PIXELS = 178_956_970
 """Above, Pillow itself refuses an image as a decompression bomb."""
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 class SettingsError(SqueezeSAMError):
@@ -55,10 +59,15 @@ class Settings(BaseSettings):
         description="Folder that is Label Studio's LOCAL_FILES_DOCUMENT_ROOT; "
         "without it such files are read through Label Studio.",
     )
-    weights: Path | None = Field(
+    weights: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         default=None,
-        description="Store that `squeezesam models publish` fills, or folder with squeezesam/ and saliency/; "
-        "without it, and for what it lacks, the weights that ship.",
+        description="Store that `squeezesam models publish` fills: a folder or `s3://BUCKET/PREFIX`; or a folder with "
+        "squeezesam/ and saliency/; without it, and for what it lacks, the weights that ship.",
+    )
+    rounds: Path | None = Field(
+        default=None,
+        description="Folder in which the worker works on rounds of fine-tuning; by default `rounds` in the store, if "
+        "that is a folder.",
     )
     detector: Path | None = Field(
         default=None,

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 models = typer.Typer(no_args_is_help=True, help="The model versions on this machine, and which of them serves.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Store = Annotated[Path | None, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="Folder of the store.")]
-WrittenStore = Annotated[Path, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="Folder of the store; made if missing.")]
+Store = Annotated[str | None, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="The store: a folder or s3://….")]
+WrittenStore = Annotated[
+    str, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="The store: a folder, made if missing, or s3://….")
+]
 
 
 @models.command("list")
@@ -26,10 +28,18 @@ def list_models(store: Store = None, as_json: AsJson = False) -> None:
     known = [*registry.shipped(), *(versions(store) if store else [])]
     serving = {locate(store or registry.default_weights(), name) for name in (SEGMENTER, DETECTOR)}
     rows = [
-        {"version": m.version, "preset": m.preset, "directory": str(m.directory), "serves": m.directory in serving}
+        {
+            "version": m.version,
+            "preset": m.preset,
+            "directory": str(m.directory) if m.directory.is_dir() else None,  # of a bucket's: not fetched yet
+            "serves": m.directory in serving,
+        }
         for m in known
     ]
-    lines = [f"{'*' if row['serves'] else ' '} {row['version']}  {row['preset']}  {row['directory']}" for row in rows]
+    lines = [
+        f"{'*' if row['serves'] else ' '} {row['version']}  {row['preset']}  {row['directory'] or store}"
+        for row in rows
+    ]
     _print({"models": rows}, "\n".join(lines) or "No model is installed.", as_json)
 
 
@@ -40,10 +50,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What a version is made of; its files are checked against their hashes."""
-    from squeezesam_core.registry import find
-    from squeezesam_core.store import versions
+    from squeezesam_core.store import find
 
-    manifest = find(model, versions(store) if store else [])
+    manifest = find(model, store)
     for kind in manifest.files:
         manifest.path(kind)
     description = {

@@ -80,9 +80,28 @@ class Manifest:
 
 def load_manifest(directory: Path) -> Manifest:
     """Read a version's manifest. Raises ModelFileError: missing, not ours, or naming a file outside its folder."""
+    try:
+        text = (directory / MANIFEST).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{directory} holds no model version (no {MANIFEST}).", "Check the path.") from error
+    except ValueError as error:
+        raise ModelFileError(f"{directory / MANIFEST} is not text.", "Export the version again.") from error
+    return read_manifest(text, directory)
+
+
+def load_whole(directory: Path) -> Manifest:
+    """Read a version's manifest, and check every file that it names against its hash. Raises ModelFileError."""
+    manifest = load_manifest(directory)
+    for kind in manifest.files:
+        manifest.path(kind)
+    return manifest
+
+
+def read_manifest(text: str, directory: Path) -> Manifest:
+    """The manifest in `text`, of files in `directory`. Raises ModelFileError: not ours, or naming a file elsewhere."""
     path = directory / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(text)
         manifest = Manifest(
             directory=directory,
             name=str(document["name"]),
@@ -91,8 +110,6 @@ def load_manifest(directory: Path) -> Manifest:
             files={kind: File(**file) for kind, file in document["files"].items()},
             facts=document.get("facts", {}),
         )
-    except FileNotFoundError as error:
-        raise ModelFileError(f"{directory} holds no model version (no {MANIFEST}).", "Check the path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{path} is not a manifest ({error!r}).", "Export the version again.") from error
     for file in manifest.files.values():

@@ -1,5 +1,7 @@
 """Networks of the test's own: they satisfy the Session protocols, draw what the prompt says and remember what came."""
 
+from uuid import uuid4
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,30 @@ def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("squeezesam_core.zoom.windows_near", lambda *_: [])
     monkeypatch.setattr("squeezesam_core.zoom.window_clear", lambda *_: None)
     monkeypatch.setattr("squeezesam_core.segmenter.mean_answer", lambda session, *inputs: session.run(*inputs))
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """The address of an S3 server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch, tmp_path):
+    """The URL of a folder in an empty bucket that this process and its children reach; what they fetch goes into
+    tmp_path/cache."""
+    import fsspec
+
+    environment = {"AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in (environment | {"AWS_DEFAULT_REGION": "us-east-1"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    name = f"bucket-{uuid4().hex}"
+    fsspec.filesystem("s3").mkdir(name)
+    return f"s3://{name}/models"

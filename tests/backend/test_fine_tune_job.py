@@ -46,8 +46,8 @@ def test_a_round_is_told_of_and_put_away(
     project.annotate(1, UPLOAD, brush())
     seen = []
 
-    def stand_in(folder: Path, to: Path, labels, *, tell) -> dict:
-        assert to == store
+    def stand_in(folder: Path, to: str, labels, *, tell) -> dict:
+        assert to == str(store)
         (folder / "run").mkdir(parents=True)
         (folder / "candidate").mkdir()
         (folder / "verdict.json").write_text("{}")
@@ -76,7 +76,7 @@ def test_a_round_that_was_told_to_stop_goes_on_in_the_next_job(
 ) -> None:
     asked = []
 
-    def stand_in(folder: Path, to: Path, labels, *, tell) -> dict | None:
+    def stand_in(folder: Path, to: str, labels, *, tell) -> dict | None:
         asked.append(folder)
         (folder / "run").mkdir(parents=True, exist_ok=True)
         if len(asked) == 1:
@@ -105,3 +105,6 @@ def test_what_a_person_must_mend_is_told(
     monkeypatch.delenv("SQUEEZESAM_WEIGHTS")
     fine_tune_job.run(1)
     assert "SQUEEZESAM_WEIGHTS is not set" in jobs.overview().jobs[0].message
+    monkeypatch.setenv("SQUEEZESAM_WEIGHTS", "s3://bucket/models")
+    fine_tune_job.run(1)
+    assert "SQUEEZESAM_ROUNDS is not set, and s3://bucket/models is no folder" in jobs.overview().jobs[0].message

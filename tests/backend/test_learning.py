@@ -17,7 +17,7 @@ from backend.settings import Settings
 from export.version import export_version
 from squeezesam_core.model import checkpoint
 from squeezesam_core.registry import load_manifest, shipped
-from squeezesam_core.store import SEGMENTER, history, publish
+from squeezesam_core.store import SEGMENTER, history, is_folder, publish
 from tests.backend.label_studio_server import LEGACY_KEY, Project, disc
 from tests.backend.test_pull import brush
 from tests.backend.watching import state, until
@@ -41,21 +41,32 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "version"
 
 
-@pytest.fixture
-def store(small: Path, tmp_path: Path) -> Path:
-    publish(small, tmp_path / "store")
-    return tmp_path / "store"
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, small: Path, tmp_path: Path) -> str:
+    """The address of a store in which the small version serves."""
+    address = str(tmp_path / "store") if request.param == "folder" else request.getfixturevalue("bucket")
+    publish(small, address)
+    return address
 
 
 @pytest.fixture
-def process(queue_url: str, project: Project, store: Path, tmp_path: Path) -> Iterator[Callable[..., Child]]:
+def rounds(store: str, tmp_path: Path) -> Path:
+    """The folder in which the worker works on rounds of project 1."""
+    return (Path(store) / "rounds" if is_folder(store) else tmp_path / "rounds") / "project-1"
+
+
+@pytest.fixture
+def process(
+    queue_url: str, project: Project, store: str, rounds: Path, tmp_path: Path
+) -> Iterator[Callable[..., Child]]:
     """Starts `squeezesam worker` or `scheduler`."""
     started: list[Child] = []
     env = {
         "REDIS_URL": queue_url,
         "LABEL_STUDIO_URL": project.url,
         "LABEL_STUDIO_API_KEY": LEGACY_KEY,
-        "SQUEEZESAM_WEIGHTS": str(store),
+        "SQUEEZESAM_WEIGHTS": store,
+        "SQUEEZESAM_ROUNDS": "" if is_folder(store) else str(rounds.parent),
         "PYTHONPATH": str(REPOSITORY),
         "OMP_NUM_THREADS": "1",
     }
@@ -72,7 +83,7 @@ def process(queue_url: str, project: Project, store: Path, tmp_path: Path) -> It
 
 @pytest.mark.slow
 def test_a_round_survives_its_worker_and_ends_with_a_verdict(
-    project: Project, jobs: RedisJobs, store: Path, process, annotator
+    project: Project, jobs: RedisJobs, store: str, rounds: Path, process, annotator
 ) -> None:
     for number in range(1, PHOTOS + 1):
         project.annotate(number, f"/data/upload/disc-{number}.png", brush(disc(number)[1]))
@@ -81,7 +92,7 @@ def test_a_round_survives_its_worker_and_ends_with_a_verdict(
     with TestClient(web_app(Settings(), annotator, jobs=jobs)) as client:
         body = {"action": "START_TRAINING", "project": {"id": 1}}
         assert client.post("/webhook", json=body).status_code == 200
-    round_ = store / "rounds" / "project-1" / "current"
+    round_ = rounds / "current"
     until(lambda: jobs.overview().jobs and jobs.overview().jobs[0].progress > 0.1, 300)
     assert state(jobs) == "running"
     worker.process.send_signal(signal.SIGTERM)
@@ -94,7 +105,7 @@ def test_a_round_survives_its_worker_and_ends_with_a_verdict(
     until(lambda: state(jobs) == "finished", 400)
     (job,) = jobs.overview().jobs
     assert "IoU in % on" in job.message
-    (ended,) = (path for path in (store / "rounds/project-1").iterdir() if path.name != "pulled")
+    (ended,) = (path for path in rounds.iterdir() if path.name != "pulled")
     verdict = json.loads((ended / "verdict.json").read_text())
     assert verdict["photos"] == verdict["objects"] >= 5
     candidate = load_manifest(ended / "candidate")

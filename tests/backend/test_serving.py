@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from backend import serving as serving_module
 from backend.annotator import Annotator, Service
 from backend.app import networks_of, web_app
 from backend.cache import ByteCache
@@ -83,6 +83,28 @@ def test_a_published_version_serves_and_a_rollback_brings_the_old_one_back(servi
     rollback(store, "squeezesam")
     serving.look()
     assert (in_service(serving), serving.refusal) == (first, None)
+
+
+def test_what_is_published_in_a_bucket_serves_and_a_bucket_that_is_gone_leaves_it_serving(bucket, exported):
+    publish(exported("a"), bucket)
+    settings = Settings(weights=bucket)
+    serving = Serving(Annotator(load_service(settings), load, ByteCache(2**24)), networks_of(settings))
+    first = in_service(serving)
+    second = publish(exported("b"), bucket)
+    serving.look()
+    assert in_service(serving).startswith(second.version + "+")
+    rollback(bucket, "squeezesam")
+    serving.look()
+    assert (in_service(serving), serving.refusal) == (first, None)
+    fsspec.filesystem("s3").rm(bucket.removesuffix("/models"), recursive=True)
+    serving.look()
+    assert in_service(serving) == first
+    assert "names a bucket that is not there" in serving.refusal.cause
+
+
+@pytest.mark.parametrize(("weights", "every"), [("/versions", 2.0), (None, 2.0), ("s3://bucket/models", 15.0)])
+def test_a_bucket_is_looked_at_less_often(weights, every):
+    assert networks_of(Settings(weights=weights)).every == every
 
 
 def test_a_look_that_finds_nothing_new_loads_nothing(service, annotator):
@@ -185,15 +207,15 @@ def test_a_bug_or_a_broken_disk_ends_nothing(annotator, caplog):
     assert (serving.refusal.cause, in_service(serving)) == ("It is gone.", before)
 
 
-def test_the_status_names_what_serves_and_what_does_not(service, annotator, monkeypatch):
+def test_the_status_names_what_serves_and_what_does_not(service, annotator):
     looked = threading.Event()
 
     def fail():
         looked.set()
         raise ModelFileError("The <file> is damaged.", "Restore it.")
 
-    monkeypatch.setattr(serving_module, "LOOK_SECONDS", 0.01)
-    with TestClient(web_app(Settings(), annotator, source=Source(lambda: "squeezesam-new+saliency", fail))) as client:
+    source = Source(lambda: "squeezesam-new+saliency", fail, every=0.01)
+    with TestClient(web_app(Settings(), annotator, source=source)) as client:
         assert looked.wait(10)
         while (status := client.get("/status.json").json())["not_served"] is None:
             pass
@@ -232,7 +254,7 @@ class Low:
 
 
 @pytest.mark.usefixtures("one_look")
-def test_no_request_fails_or_meets_two_versions_while_they_change(service, monkeypatch):
+def test_no_request_fails_or_meets_two_versions_while_they_change(service):
     """Predictions and clicks of many annotators, each on tasks of their own (or a newer request would overtake an older
     one), of few photos that all share, in a cache with room for some: each reply is the one that its version gives
     alone."""
@@ -257,8 +279,7 @@ def test_no_request_fails_or_meets_two_versions_while_they_change(service, monke
 
     turns = cycle(services)
     wanted = [services[0]]
-    monkeypatch.setattr(serving_module, "LOOK_SECONDS", 0.002)
-    source = Source(lambda: wanted[0].model_version, lambda: wanted[0])
+    source = Source(lambda: wanted[0].model_version, lambda: wanted[0], every=0.002)
     annotator = Annotator(services[0], load, ByteCache(600_000))
     seen, enough = [], threading.Event()
 
