@@ -107,12 +107,14 @@ def _detector(store: "Address") -> Any:
 
 
 def _export(checkpoint: Path, snapshot: "Snapshot", folder: Path, start: "Manifest") -> "Manifest":
+    from export.phone import formats_at_hand
     from export.version import export_version
     from squeezesam_core.registry import load_manifest
 
     if not folder.is_dir():
         learnt = {"from": start.version, "photos": snapshot.photos, "objects": snapshot.objects}
-        export_version(checkpoint, [snapshot.directory / "train"], folder, facts={"fine_tuning": learnt})
+        photos, facts = [snapshot.directory / "train"], {"fine_tuning": learnt}
+        export_version(checkpoint, photos, folder, phone=formats_at_hand(), facts=facts)
     return load_manifest(folder)
 
 

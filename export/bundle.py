@@ -1,4 +1,5 @@
-"""A version's folder: int8, fp32, half-precision checkpoint, golden input and manifest, moved into place whole."""
+"""A version's folder: int8, fp32, half-precision checkpoint, golden input, phone files and manifest, moved into place
+whole."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from export.calibrate import Feeds
+from export.calibrate import Feeds, realistic_feeds
 from export.exchange import replace_folder
 from export.onnx import check_graph, to_onnx
 from export.parity import Parity, compare, of_onnx, threshold_of
+from export.phone import Format, write_phone_file
 from export.quantize import quantize
 from squeezesam_core.model import checkpoint
 from squeezesam_core.model.saliency_net import SaliencyNet
@@ -27,30 +29,34 @@ def write_bundle(
     preset: str,
     out: Path,
     *,
-    calibration: Sequence[Feeds],
-    held_out: Sequence[Feeds],
+    photos: Sequence[Path],
+    items: int,
+    held_out: int,
+    phone: Sequence[Format],
     facts: Mapping[str, Any],
 ) -> tuple[Manifest, Parity]:
     """Export `network` and replace the folder `out` by the new version.
 
-    calibration and held_out: calibrate.realistic_feeds with different seeds; the second measures parity and gives the
-    golden input. Raises ModelFileError, and leaves `out` as it was, if the graph differs from torch's outputs or int8
-    is too far from fp32.
+    photos: folders of photos with masks (samples.read_folder), never test data: `items` inputs of them calibrate,
+    `held_out` others measure parity, and one of these is the golden input. phone: formats of files for phones that the
+    version carries; facts["phone"] says what they are. Raises ModelFileError, and leaves `out` as it was, if the graph
+    differs from torch's outputs, or int8 or a phone file is too far from fp32.
     """
     name = "saliency" if isinstance(network, SaliencyNet) else "squeezesam"
+    others = realistic_feeds(photos, network.spec, held_out, seed=1)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         work = Path(folder, "version")
         work.mkdir()
         fp32, int8 = work / f"{name}.fp32.onnx", work / f"{name}.int8.onnx"
         to_onnx(network, fp32)
-        check_graph(network, fp32, held_out[:GRAPH_CHECKS])
-        quantize(fp32, int8, calibration)
-        parity = compare(of_onnx(fp32), of_onnx(int8), held_out)
+        check_graph(network, fp32, others[:GRAPH_CHECKS])
+        quantize(fp32, int8, realistic_feeds(photos, network.spec, items, seed=0))
+        parity = compare(of_onnx(fp32), of_onnx(int8), others)
         parity.check(f"{name} in int8")
         content = {"network": checkpoint.half(network.state_dict()), "preset": preset, "side": network.spec.side}
         checkpoint.save(work / f"{name}.half.pt", content | {"switches": dict(network.switches)})
-        _write_golden(fp32, held_out[0], work / "golden.npz")
+        _write_golden(fp32, others[0], work / "golden.npz")
         kinds = {
             "int8": int8,
             "fp32": fp32,
@@ -58,7 +64,13 @@ def write_bundle(
             "golden": work / "golden.npz",
         }
         files = {kind: File.of(path) for kind, path in kinds.items()}
-        manifest = Manifest(work, name, preset, network.spec, files, {**facts, "parity": asdict(parity)})
+        told: dict[str, Any] = {}
+        for form in phone:
+            files[form], told[form] = write_phone_file(
+                form, work, network, fp32, int8, photos, items=items, held_out=held_out
+            )
+        known = {**facts, "parity": asdict(parity), "phone": told}
+        manifest = Manifest(work, name, preset, network.spec, files, known)
         manifest.write()
         work.chmod(0o755)
         replace_folder(work, out)

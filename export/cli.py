@@ -1,14 +1,12 @@
 """squeezesam export: a training checkpoint becomes a version that serves, a version a file for phones."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from squeezesam_core import registry
-
-if TYPE_CHECKING:
-    from export.parity import Parity
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,31 +25,38 @@ def export(
     items: Annotated[int, typer.Option(help="Inputs to calibrate on.")] = 96,
     held_out: Annotated[int, typer.Option(help="Other inputs to measure int8 against fp32 on.")] = 64,
 ) -> None:
-    """Quantize to int8, check parity with fp32, and write what passes: a version with its manifest, or a phone file."""
+    """Quantize to int8, check parity with fp32, and write what passes: a version with its files for phones, or one such
+    file of a version that is there."""
     if (checkpoint is None) == (model is None):
         raise typer.BadParameter("Give --checkpoint or --model, one of them.")
     if form == "onnx":
+        from export.phone import formats_at_hand
         from export.version import export_version
 
         source = checkpoint or registry.find(str(model)).path("checkpoint")
-        manifest, parity = export_version(source, calibration, out, side=side, items=items, held_out=held_out)
+        manifest, parity = export_version(
+            source, calibration, out, side=side, items=items, held_out=held_out, phone=formats_at_hand()
+        )
         typer.echo(f"{manifest.version} in {out}")
         for kind, file in manifest.files.items():
             typer.echo(f"  {kind:<10} {file.name:<24} {file.bytes / 1e6:6.2f} MB")
+        _say("int8", asdict(parity))
+        for kind, said in manifest.facts["phone"].items():
+            _say(kind, said["parity"])
     else:
         from export.phone import export_phone
 
         if model is None or side is not None:
             raise typer.BadParameter("A file for phones is made of a version as it is: give --model, and no --side.")
         version = registry.find(model)
-        file, parity = export_phone(version, form, calibration, out, items=items, held_out=held_out)
+        report = export_phone(version, form, calibration, out, items=items, held_out=held_out)
         typer.echo(f"{version.version} for phones in {out}")
-        typer.echo(f"  {form:<10} {file.name:<24} {file.bytes / 1e6:6.2f} MB")
-    _say(parity)
+        typer.echo(f"  {form:<10} {report['file']['name']:<24} {report['file']['bytes'] / 1e6:6.2f} MB")
+        _say(form, report["parity"])
 
 
-def _say(parity: "Parity") -> None:
+def _say(what: str, parity: dict[str, Any]) -> None:
     typer.echo(
-        f"  int8 against fp32 on {parity.n} inputs: {parity.snr_db:.1f} dB, {parity.same_side:.2%} of pixels agree, "
-        f"IoU of the masks {parity.iou:.4f}"
+        f"  {what} against fp32 on {parity['n']} inputs: {parity['snr_db']:.1f} dB, {parity['same_side']:.2%} of "
+        f"pixels agree, IoU of the masks {parity['iou']:.4f}"
     )

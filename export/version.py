@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from export.bundle import write_bundle
-from export.calibrate import realistic_feeds
 from export.parity import Parity
+from export.phone import Format
 from squeezesam_core.model import checkpoint as checkpoints
 from squeezesam_core.model.presets import rebuild
 from squeezesam_core.registry import Manifest
@@ -26,12 +26,14 @@ def export_version(
     side: int | None = None,
     items: int = ITEMS,
     held_out: int = HELD_OUT,
+    phone: Sequence[Format] = ("ort",),
     facts: Mapping[str, Any] | None = None,
 ) -> tuple[Manifest, Parity]:
     """Fold, export to ONNX, quantize to int8, check parity, and replace the folder `out` by the version in one step.
 
     checkpoint: what `squeezesam train` wrote. calibration: folders of photos with masks (samples.read_folder), never
-    test data. side: of the served input; the recipe's unless given. facts: said of the version beside its recipe.
+    test data. side: of the served input; the recipe's unless given. phone: formats of the files for phones that the
+    version carries (phone.formats_at_hand). facts: said of the version beside its recipe.
     Raises ModelFileError or InvalidDatasetError, and leaves `out` as it was.
     """
     torch.set_num_threads(1)
@@ -45,7 +47,9 @@ def export_version(
         network,
         state["preset"],
         out,
-        calibration=realistic_feeds(calibration, network.spec, items, seed=0),
-        held_out=realistic_feeds(calibration, network.spec, held_out, seed=1),
+        photos=calibration,
+        items=items,
+        held_out=held_out,
+        phone=phone,
         facts={"step": state.get("step"), "recipe": kept} | dict(facts or {}),
     )

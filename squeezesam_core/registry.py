@@ -12,6 +12,9 @@ from squeezesam_core.geometry import NetworkInput
 
 MANIFEST = "manifest.json"
 KINDS = ("int8", "fp32", "checkpoint", "golden")
+"""Kinds of files that every version has."""
+PHONE_KINDS = ("ort", "executorch")
+"""Files for phones that it may have beside them: int8, made of the others, and not the same bytes each time."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Manifest:
     """What a version is made of.
 
     name: "squeezesam" or "saliency"; preset: of model/presets.py; spec: the input it is made for; files: by kind
-    (KINDS); facts: how it was trained and what was measured, as its makers wrote it. The version is the hash of the
-    files, so that equal files are one version and a changed file is another.
+    (KINDS, PHONE_KINDS); facts: how it was trained and what was measured, as its makers wrote it. The version is the
+    hash of the files but for those for phones, so that equal files are one version and a changed file is another.
     """
 
     directory: Path
@@ -46,8 +49,9 @@ class Manifest:
 
     @property
     def version(self) -> str:
-        """name-xxxxxxxxxxxx, by the content of all files."""
-        joined = "\n".join(f"{kind} {self.files[kind].sha256}" for kind in sorted(self.files))
+        """name-xxxxxxxxxxxx, by the content of the files."""
+        counted = sorted(kind for kind in self.files if kind not in PHONE_KINDS)
+        joined = "\n".join(f"{kind} {self.files[kind].sha256}" for kind in counted)
         return f"{self.name}-{hashlib.sha256(joined.encode()).hexdigest()[:12]}"
 
     def path(self, kind: str) -> Path:

@@ -63,6 +63,8 @@ def test_a_round_from_labels_to_the_version_in_service(
     assert asked == [(ships.version, result["version"])]
     candidate = load_manifest(out / "candidate")
     assert candidate.version == result["version"] != ships.version
+    assert candidate.path("ort").stat().st_size < 13e6, "it goes to phones as well"
+    assert candidate.facts["phone"]["ort"]["parity"]["iou"] > 0.9
     assert candidate.facts["fine_tuning"]["from"] == ships.version
     assert candidate.facts["fine_tuning"]["photos"] == {"train": 5, "held_out": 5}
 

@@ -5,7 +5,6 @@ import pytest
 
 from export import parity as parities
 from export.bundle import write_bundle
-from export.calibrate import realistic_feeds
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.model import checkpoint
 from squeezesam_core.ort_session import golden_agreement, load_detector, load_segmenter
@@ -21,8 +20,7 @@ def write(tiny, photos, tmp_path, monkeypatch):
 
     def run(kind, **facts):
         network = tiny(kind)
-        feeds = realistic_feeds([photos], network.spec, 6)
-        write_bundle(network, kind, tmp_path / "v", calibration=feeds, held_out=feeds, facts=facts)
+        write_bundle(network, kind, tmp_path / "v", photos=[photos], items=6, held_out=6, phone=["ort"], facts=facts)
         return tmp_path / "v"
 
     return run
@@ -37,10 +35,11 @@ def test_a_version_serves(write, kind, load, name):
     folder = write(kind, step=7)
     manifest = load_manifest(folder)
     assert manifest.version.startswith(f"{name}-")
-    assert set(manifest.files) == set(KINDS)
+    assert set(manifest.files) == {*KINDS, "ort"}
     assert {path.name for path in folder.iterdir()} == {f.name for f in manifest.files.values()} | {"manifest.json"}
     assert manifest.facts["step"] == 7
-    assert manifest.facts["parity"]["n"] == 6
+    assert manifest.facts["parity"]["n"] == manifest.facts["phone"]["ort"]["parity"]["n"] == 6
+    assert manifest.facts["phone"]["ort"]["parity"]["iou"] > 0.5
     assert load(folder).precision == "int8"
     state = checkpoint.load(manifest.path("checkpoint"))
     assert (state["preset"], state["side"]) == (kind, manifest.spec.side)

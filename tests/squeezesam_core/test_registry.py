@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from squeezesam_core.errors import ModelFileError
-from squeezesam_core.registry import MANIFEST, Manifest, default_weights, load_manifest
+from squeezesam_core.registry import MANIFEST, File, Manifest, default_weights, load_manifest, load_whole
 
 
 def edit(manifest: Manifest, change: Callable[[dict], None]) -> None:
@@ -31,6 +32,19 @@ def test_version_changes_with_the_files_and_with_nothing_else(version) -> None:
     edit(written, lambda document: document["files"]["int8"].update(sha256="0" * 64))
     assert load_manifest(written.directory).version != before
     assert before.startswith("squeezesam-")
+
+
+def test_a_file_for_phones_is_no_other_version_and_is_checked_all_the_same(version) -> None:
+    written = version()
+    (written.directory / "squeezesam.int8.ort").write_bytes(b"phone")
+    file = File.of(written.directory / "squeezesam.int8.ort")
+    replace(written, files={**written.files, "ort": file}).write()
+    manifest = load_whole(written.directory)
+    assert manifest.version == written.version
+    assert manifest.path("ort").read_bytes() == b"phone"
+    manifest.path("ort").write_bytes(b"other")
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        load_whole(written.directory)
 
 
 @pytest.mark.parametrize(
