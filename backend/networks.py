@@ -7,7 +7,7 @@ from backend.annotator import Service
 from backend.settings import Settings
 from squeezesam_core.ort_session import load_detector, load_segmenter
 from squeezesam_core.registry import default_weights, load_manifest
-from squeezesam_core.store import DETECTOR, SEGMENTER, locate
+from squeezesam_core.store import DETECTOR, SEGMENTER, in_service, locate
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ def named(settings: Settings) -> Named:
 
 
 def named_version(settings: Settings) -> str:
-    """The model_version of the networks that are to serve, from their manifests alone. Raises ModelFileError."""
-    networks = named(settings)
-    detector = networks.detector
-    version = detector.stem if detector.is_file() else load_manifest(detector).version
-    return model_version(load_manifest(networks.segmenter).version, version)
+    """The model_version of the networks that are to serve; nothing is fetched. Raises ModelFileError."""
+    weights, detector = settings.weights or default_weights(), settings.detector
+    if detector is None:
+        version = in_service(weights, DETECTOR)
+    else:
+        version = detector.stem if detector.is_file() else load_manifest(detector).version
+    return model_version(in_service(weights, SEGMENTER), version)
 
 
 def load_service(settings: Settings) -> Service:

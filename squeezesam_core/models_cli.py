@@ -23,18 +23,18 @@ WrittenStore = Annotated[
 def list_models(store: Store = None, as_json: AsJson = False) -> None:
     """The versions that ship with this installation and those of the store; * serves."""
     from squeezesam_core import registry
-    from squeezesam_core.store import DETECTOR, SEGMENTER, locate, versions
+    from squeezesam_core.store import DETECTOR, SEGMENTER, in_service, versions
 
-    known = [*registry.shipped(), *(versions(store) if store else [])]
-    serving = {locate(store or registry.default_weights(), name) for name in (SEGMENTER, DETECTOR)}
+    known = {m.version: m for m in (*(versions(store) if store else []), *registry.shipped())}
+    serving = {in_service(store or registry.default_weights(), name) for name in (SEGMENTER, DETECTOR)}
     rows = [
         {
             "version": m.version,
             "preset": m.preset,
             "directory": str(m.directory) if m.directory.is_dir() else None,  # of a bucket's: not fetched yet
-            "serves": m.directory in serving,
+            "serves": m.version in serving,
         }
-        for m in known
+        for m in known.values()
     ]
     lines = [
         f"{'*' if row['serves'] else ' '} {row['version']}  {row['preset']}  {row['directory'] or store}"
@@ -50,11 +50,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What a version is made of; its files are checked against their hashes."""
+    from squeezesam_core.registry import load_whole
     from squeezesam_core.store import find
 
-    manifest = find(model, store)
-    for kind in manifest.files:
-        manifest.path(kind)
+    manifest = load_whole(find(model, store).directory)
     description = {
         **_summary(manifest),
         "spec": asdict(manifest.spec),

@@ -11,10 +11,8 @@ from squeezesam_core.errors import ModelFileError
 from squeezesam_core.geometry import NetworkInput
 
 MANIFEST = "manifest.json"
-KINDS = ("int8", "fp32", "checkpoint", "golden")
-"""Kinds of files that every version has."""
 PHONE_KINDS = ("ort", "executorch")
-"""Files for phones that it may have beside them: int8, made of the others, and not the same bytes each time."""
+"""Files for phones: int8, made of a version's other files, and not the same bytes each time."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,9 @@ class Manifest:
     """What a version is made of.
 
     name: "squeezesam" or "saliency"; preset: of model/presets.py; spec: the input it is made for; files: by kind
-    (KINDS, PHONE_KINDS); facts: how it was trained and what was measured, as its makers wrote it. The version is the
-    hash of the files but for those for phones, so that equal files are one version and a changed file is another.
+    (int8, fp32, checkpoint, golden, and PHONE_KINDS); facts: how it was trained and what was measured, as its makers
+    wrote it. The version is the hash of the files but for those for phones, so that equal files are one version and a
+    changed file is another.
     """
 
     directory: Path

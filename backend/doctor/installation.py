@@ -10,16 +10,14 @@ from backend.networks import named, named_version
 from backend.settings import Settings
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.ort_session import load_detector, load_segmenter
-from squeezesam_core.registry import load_manifest
+from squeezesam_core.registry import load_whole
 
 
 def model_files(folder: Path) -> list[Finding]:
     """Every file of a version is there and is the one that its manifest hashes."""
     check = f"model files, {folder.name}"
     try:
-        manifest = load_manifest(folder)
-        for kind in manifest.files:
-            manifest.path(kind)
+        manifest = load_whole(folder)
     except ModelFileError as error:
         return [failed(check, error)]
     return [ok(check, f"{manifest.version}: {len(manifest.files)} files have the right hash.")]

@@ -1,13 +1,15 @@
 """A store in a bucket (S3, or what else fsspec reaches), for machines that share no folder.
 
-    ADDRESS/versions/squeezesam-0123456789ab/…     a version; it is there once its manifest is, which comes last
-    ADDRESS/squeezesam.history/00000012            the history after the twelfth change: the first line serves
+    ADDRESS/files/9f86d081884c7d65…                    a file of a version, under its SHA-256
+    ADDRESS/versions/squeezesam-0123456789ab.json      a version's manifest; comes after its files
+    ADDRESS/squeezesam.history/00000012                the history after the twelfth change: the first line serves
 
 An object store cannot rename or lock. It can refuse to create what is there (S3: If-None-Match), so every change of
 what serves is a record of its own under the next number, and of two publishers who want one number one looks again.
 Versions are read from a cache on this machine (cache.py).
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +18,14 @@ from pathlib import Path
 import fsspec
 
 from squeezesam_core.errors import ModelFileError
-from squeezesam_core.registry import MANIFEST, Manifest, load_manifest, load_whole, read_manifest
+from squeezesam_core.registry import MANIFEST, File, Manifest, load_manifest, load_whole, read_manifest
 from squeezesam_core.store import cache
-from squeezesam_core.store.protocol import kept, nothing_before
+from squeezesam_core.store.protocol import VERSION, before_last, published_over
 
 ATTEMPTS = 20
 """Of writing the next record; each that fails means that somebody else published in that moment."""
-VERSION = re.compile(r"[a-z]+-[0-9a-f]{12}")
-"""What a bucket may name: the names become folders on this machine."""
+
+log = logging.getLogger(__name__)
 
 
 class BucketStore:
@@ -44,10 +46,16 @@ class BucketStore:
             return self._history(name)[1]
 
     def versions(self) -> list[Manifest]:
+        found = []
         with self._reached():
-            names = [name for name in self._names("versions") if VERSION.fullmatch(name)]
-            texts = {name: self._text(f"versions/{name}/{MANIFEST}") for name in names}
-        return [read_manifest(text, cache.place(name)) for name, text in texts.items() if text is not None]
+            for path in self._names("versions"):
+                version = path.removesuffix(".json")
+                text = self._text(f"versions/{path}") if VERSION.fullmatch(version) else None
+                try:
+                    found += [] if text is None else [read_manifest(text, cache.place(version))]
+                except ModelFileError as error:
+                    log.warning("%s/versions/%s is passed over: %s", self._address, path, error.cause)
+        return found
 
     def fetch(self, version: str) -> Path:
         """From the cache; if it is not there, downloaded, and checked against its hashes and its name."""
@@ -55,85 +63,103 @@ class BucketStore:
             raise ModelFileError(f"{self._address} names {version!r}, which is no version.", "Publish one again.")
         return cache.fetch(version, lambda folder: self._download(version, folder))
 
-    def publish(self, folder: Path) -> Manifest:
+    def publish(self, folder: Path, before: Path | None, over: str | None) -> Manifest:
         manifest = load_whole(folder)
-        there = f"{self._root}/versions/{manifest.version}"
-        with self._reached():
-            if not self._files.exists(f"{there}/{MANIFEST}"):
-                for name in (*(file.name for file in manifest.files.values()), MANIFEST):
-                    self._files.put_file(str(folder / name), f"{there}/{name}")
-            for file in manifest.files.values():
-                if self._files.size(f"{there}/{file.name}") != file.bytes:
-                    raise ModelFileError(f"{there}/{file.name} is damaged.", "Delete the folder, and publish again.")
-        self._change(manifest.name, lambda lines: [manifest.version, *lines])
+        older = [] if before is None else [self._upload(load_whole(before)).version]
+        self._upload(manifest)
+        self._change(manifest.name, lambda lines: published_over(lines or older, manifest.version, over))
         return manifest
 
     def rollback(self, name: str) -> Manifest:
         def without_first(lines: list[str]) -> list[str]:
-            if len(lines) < 2:
-                raise nothing_before(self._address, name)
-            self.fetch(lines[1])
-            return lines[1:]
+            left = before_last(lines, self._address, name)
+            self.fetch(left[0])
+            return left
 
         return load_manifest(self.fetch(self._change(name, without_first)))
+
+    def _upload(self, manifest: Manifest) -> Manifest:
+        with self._reached():
+            for file in manifest.files.values():
+                if self._size(file) != file.bytes:
+                    self._files.put_file(str(manifest.directory / file.name), self._place(file))
+            text = (manifest.directory / MANIFEST).read_text(encoding="utf-8")
+            self._create(f"versions/{manifest.version}.json", text)  # the one there may have other files for phones
+        return manifest
 
     def _change(self, name: str, changed: Callable[[list[str]], list[str]]) -> str:
         """Write the next record of `name`, again if somebody else was faster; the version that it has serve."""
         for _ in range(ATTEMPTS):
             with self._reached():
                 number, before = self._history(name)
-            lines = kept(changed(before))
-            if lines == before or self._record(name, number + 1, lines):
-                return lines[0]
+            lines = changed(before)
+            with self._reached():
+                record = f"{name}.history/{number + 1:08}"
+                if lines == before or self._create(record, "\n".join(lines) + "\n"):
+                    return lines[0]
         raise ModelFileError(f"Others publish in {self._address} without end.", "Try again when they are done.")
 
-    def _record(self, name: str, number: int, lines: list[str]) -> bool:
-        """Whether the record could be created; False if the number is taken."""
-        content = "\n".join(lines) + "\n"
-        with self._reached():
-            try:
-                self._files.pipe_file(f"{self._root}/{name}.history/{number:08}", content.encode(), mode="create")
-            except FileExistsError:
-                return False
+    def _create(self, path: str, text: str) -> bool:
+        """Write what is not there yet. Whether it is there now with this text: after a request that failed, or that was
+        sent again because its answer was lost, what is there tells."""
+        try:
+            self._files.pipe_file(f"{self._root}/{path}", text.encode(), mode="create")
+        except Exception:
+            found = self._text(path)
+            if found is None:
+                raise
+            return found == text
         return True
 
     def _history(self, name: str) -> tuple[int, list[str]]:
-        """The number of the last record and its lines; 0 and none if there is none.
-
-        Raises ModelFileError if there is no such bucket: what an empty store lacks ships, but a misspelt one is none.
-        """
+        """The number of the last record and its lines; 0 and none if there is none."""
         numbers = [int(number) for number in self._names(f"{name}.history") if number.isdecimal()]
         if not numbers:
-            if not self._files.exists(self._root.split("/")[0]):
-                raise ModelFileError(f"{self._address} names a bucket that is not there.", "Check SQUEEZESAM_WEIGHTS.")
             return 0, []
         return max(numbers), (self._text(f"{name}.history/{max(numbers):08}") or "").split()
 
     def _names(self, folder: str) -> list[str]:
+        """What is in a folder; nothing if there is no folder, but a bucket that is not there is an error."""
         try:
             paths = self._files.ls(f"{self._root}/{folder}", detail=False)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if error.__cause__ is not None:  # the server's own word; that nothing has such a name, s3fs itself says
+                raise
             return []
         return sorted(str(path).rstrip("/").rpartition("/")[2] for path in paths)
 
     def _text(self, path: str) -> str | None:
         try:
-            return str(self._files.cat_file(f"{self._root}/{path}").decode("utf-8"))
+            return str(self._files.cat_file(f"{self._root}/{path}").decode("utf-8", errors="replace"))
+        except FileNotFoundError:
+            return None
+
+    def _place(self, file: File) -> str:
+        return f"{self._root}/files/{file.sha256}"
+
+    def _size(self, file: File) -> int | None:
+        try:
+            return int(self._files.size(self._place(file)))
         except FileNotFoundError:
             return None
 
     def _download(self, version: str, folder: Path) -> None:
-        there = f"{self._root}/versions/{version}"
         with self._reached():
-            text = self._text(f"versions/{version}/{MANIFEST}")
+            text = self._text(f"versions/{version}.json")
             if text is None:
                 raise ModelFileError(f"{self._address} has no {version}.", "See `squeezesam models list`.")
+            there = f"{self._address}/versions/{version}.json"
             manifest = read_manifest(text, folder)
+            if manifest.version != version:
+                raise ModelFileError(f"{there} is the manifest of {manifest.version}.", f"Delete {there}.")
             for file in manifest.files.values():
-                self._files.get_file(f"{there}/{file.name}", str(folder / file.name))
+                if not re.fullmatch("[0-9a-f]{64}", file.sha256):
+                    raise ModelFileError(f"{there} has a hash that is none.", f"Delete {there}, and publish again.")
+                self._files.get_file(self._place(file), str(folder / file.name))
+                if File.of(folder / file.name) != file:
+                    damaged = f"{self._address}/files/{file.sha256}"
+                    raise ModelFileError(f"{damaged} is damaged.", "Delete it, and publish the version again.")
         (folder / MANIFEST).write_text(text, encoding="utf-8")
-        if load_whole(folder).version != version:
-            raise ModelFileError(f"{there} holds {manifest.version}.", "Delete it there, and publish it again.")
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ for one another.
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -18,7 +19,9 @@ from pathlib import Path
 
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.registry import MANIFEST, Manifest, load_manifest, load_whole
-from squeezesam_core.store.protocol import kept, nothing_before
+from squeezesam_core.store.protocol import before_last, published_over
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,45 +35,73 @@ class FolderStore:
         return pointer.read_text(encoding="utf-8").split() if pointer.is_file() else []
 
     def versions(self) -> list[Manifest]:
-        return [load_manifest(path.parent) for path in sorted(self.root.glob(f"versions/*/{MANIFEST}"))]
+        """Those that were published; in a folder as the ones that ship, those that lie in it."""
+        found = []
+        for path in (*sorted(self.root.glob(f"versions/*/{MANIFEST}")), *sorted(self.root.glob(f"*/{MANIFEST}"))):
+            try:
+                found.append(load_manifest(path.parent))
+            except ModelFileError as error:
+                log.warning("%s is passed over: %s", path.parent, error.cause)
+        return found
 
     def fetch(self, version: str) -> Path:
-        return self.root / "versions" / version
+        published = self.root / "versions" / version
+        if published.is_dir():
+            return published
+        plain = [manifest.directory for manifest in self.versions() if manifest.version == version]
+        if not plain:
+            raise ModelFileError(f"{self.root} has no {version}.", "See `squeezesam models list`.")
+        return plain[0]
 
-    def publish(self, folder: Path) -> Manifest:
+    def publish(self, folder: Path, before: Path | None, over: str | None) -> Manifest:
         manifest = load_manifest(folder)
         with self._only_publisher():
-            target = self.fetch(manifest.version)
-            if not target.exists():
-                _copy(manifest, target)
-            published = load_whole(target)
-            self._point(manifest.name, [manifest.version, *self.history(manifest.name)])
+            lines = self.history(manifest.name)
+            if not lines and before is not None:
+                lines = [self._copied(load_manifest(before)).version]
+            lines = published_over(lines, manifest.version, over)
+            published = self._copied(manifest)
+            self._point(manifest.name, lines)
         return published
 
     def rollback(self, name: str) -> Manifest:
+        if not self.root.is_dir():
+            raise ModelFileError(f"There is no folder {self.root}.", "Name the store that was published in.")
         with self._only_publisher():
-            lines = self.history(name)
-            if len(lines) < 2:
-                raise nothing_before(str(self.root), name)
-            previous = load_whole(self.fetch(lines[1]))
-            self._point(name, lines[1:])
+            lines = before_last(self.history(name), str(self.root), name)
+            previous = _undamaged(self.fetch(lines[0]))
+            self._point(name, lines)
         return previous
+
+    def _copied(self, manifest: Manifest) -> Manifest:
+        """The version in the store, copied if it is not there yet."""
+        target = self.root / "versions" / manifest.version
+        if not target.exists():
+            _copy(manifest, target)
+        return _undamaged(target)
 
     @contextmanager
     def _only_publisher(self) -> Iterator[None]:
-        """Hold the store's lock, which the kernel lets go of however the process ends; clear what a killed one left."""
-        (self.root / "versions").mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for unfinished in self.root.glob(".unfinished-*"):
-                shutil.rmtree(unfinished)
-            yield
+        """Hold the store's lock, which the kernel lets go of however the process ends; clear what a killed one left.
+
+        Raises ModelFileError for whatever the disk says meanwhile.
+        """
+        try:
+            (self.root / "versions").mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                for unfinished in self.root.glob(".unfinished-*"):
+                    shutil.rmtree(unfinished)
+                yield
+        except OSError as error:
+            cause = f"{self.root} cannot be written ({error.strerror or error})."
+            raise ModelFileError(cause, "Free space there, or let this user write there.") from error
 
     def _point(self, name: str, lines: list[str]) -> None:
         """Replace the pointer by one rename."""
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".unfinished-") as folder:
             pointer = Path(folder, "current")
-            pointer.write_text("\n".join(kept(lines)) + "\n", encoding="utf-8")
+            pointer.write_text("\n".join(lines) + "\n", encoding="utf-8")
             _flush(pointer)
             pointer.replace(self.root / f"{name}.current")
         _flush(self.root)
@@ -90,6 +121,14 @@ def _copy(manifest: Manifest, target: Path) -> None:
         _flush(work)
         work.rename(target)
         _flush(target.parent)
+
+
+def _undamaged(folder: Path) -> Manifest:
+    """The version in a folder of the store, after all of it was checked."""
+    try:
+        return load_whole(folder)
+    except ModelFileError as error:
+        raise ModelFileError(error.cause, f"Delete {folder}, and publish the version again.") from error
 
 
 def _flush(path: Path) -> None:

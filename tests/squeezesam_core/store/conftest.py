@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from squeezesam_core import registry
 from squeezesam_core.registry import File, Manifest, load_manifest
+from tests.squeezesam_core.conftest import write_version
+
+
+@pytest.fixture(autouse=True)
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+    """The segmenter that ships: a small one, with a small detector beside it."""
+    weights = tmp_path / "shipped"
+    write_version(weights / "saliency", 3, True)
+    manifest = write_version(weights / "squeezesam", 7, True)
+    monkeypatch.setattr(registry, "default_weights", lambda: weights)
+    return manifest
 
 
 @pytest.fixture
