@@ -39,7 +39,7 @@ def write_bundle(
 
     photos: folders of photos with masks (samples.read_folder), never test data: `items` inputs of them calibrate,
     `held_out` others measure parity, and one of these is the golden input. phone: formats of files for phones that the
-    version carries; facts["phone"] says what they are. Raises ModelFileError, and leaves `out` as it was, if the graph
+    version carries; facts["phone"] says what they are. Raises ParityError, and leaves `out` as it was, if the graph
     differs from torch's outputs, or int8 or a phone file is too far from fp32.
     """
     name = "saliency" if isinstance(network, SaliencyNet) else "squeezesam"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from export.calibrate import Feeds
 from export.fold import fold
-from squeezesam_core.errors import ModelFileError
+from squeezesam_core.errors import ParityError
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 
@@ -51,7 +51,7 @@ def to_onnx(network: SqueezeSAM | SaliencyNet, path: Path) -> None:
 
 
 def check_graph(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Feeds]) -> None:
-    """Raise ModelFileError unless the graph at `path` computes on `feeds` what the unfolded network does in torch."""
+    """Raise ParityError unless the graph at `path` computes on `feeds` what the unfolded network does in torch."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     reference = (Map(network) if isinstance(network, SaliencyNet) else network).eval()
     for feed in feeds:
@@ -61,7 +61,7 @@ def check_graph(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[F
         for entry, got, wanted in zip(session.get_outputs(), session.run(None, feed), expected, strict=True):
             difference = float(np.abs(got - wanted.numpy()).max())
             if not difference <= TOLERANCE:  # NaN fails too
-                raise ModelFileError(
+                raise ParityError(
                     f"{path.name}: {entry.name} differs from torch's by {difference:.2g} (at most {TOLERANCE:g}).",
                     "Folding or the graph's export is wrong for this network: report its preset and torch's version.",
                 )

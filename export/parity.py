@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from export.calibrate import Feeds
-from squeezesam_core.errors import ModelFileError
+from squeezesam_core.errors import ParityError
 from squeezesam_core.masks import iou
 
 Run = Callable[[Feeds], NDArray[Any]]
@@ -31,9 +31,9 @@ class Parity:
     n: int
 
     def check(self, what: str) -> None:
-        """Raise ModelFileError if the two files would draw visibly different masks."""
+        """Raise ParityError if the two files would draw visibly different masks."""
         if self.same_side < LEAST_SAME_SIDE or self.iou < LEAST_IOU:
-            raise ModelFileError(
+            raise ParityError(
                 f"{what} differs from fp32: {self.same_side:.2%} of pixels agree (least: {LEAST_SAME_SIDE:.1%}), "
                 f"masks' IoU is {self.iou:.3f} (at least {LEAST_IOU}).",
                 "Calibrate on photos like those it will see, or keep the worst layers in fp32 (export/quantize.py).",

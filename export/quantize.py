@@ -45,7 +45,7 @@ def quantize(
 
     every_cpu: weights in 7 bits; else in 8, for CPUs with VNNI alone.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=int8.parent) as folder:  # goes with the export's own if it is killed
         prepared = Path(folder, "prepared.onnx")
         quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
         nodes = [node.name for node in onnx.load(str(prepared)).graph.node]

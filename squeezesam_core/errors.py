@@ -28,3 +28,7 @@ class InvalidDatasetError(SqueezeSAMError):
 
 class ModelFileError(SqueezeSAMError):
     """A model version whose files are missing, damaged or of the wrong kind."""
+
+
+class ParityError(ModelFileError):
+    """A file that draws visibly other masks than the network that it was made of."""

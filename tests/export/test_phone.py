@@ -47,6 +47,8 @@ def test_an_ort_file_is_the_versions_own_int8_graph(photos: Path, tmp_path: Path
     assert File.of(tmp_path / "phone" / "squeezesam.int8.ort") == File(**report["file"])
     assert (report["version"], report["format"], report["parity"]["n"]) == (model.version, "ort", 4)
     assert report["parity"]["same_side"] > 0.99
+    content = (tmp_path / "phone" / "squeezesam.int8.ort").read_bytes()
+    assert b"QLinearConv" in content, "a mobile build fuses nothing: it would compute in fp32, at twice the time"
 
 
 @pytest.mark.slow
