@@ -21,6 +21,10 @@ def fine_tune(
     ],
     project: Annotated[int | None, typer.Option(help="Number of the Label Studio project to learn from.")] = None,
     data: Annotated[Path | None, typer.Option(help="Instead of a project: a data set (docs/data.md).")] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(envvar="SQUEEZESAM_DETECTOR", help="The saliency model that serves, if not the store's."),
+    ] = None,
     publish: Annotated[bool, typer.Option(help="Whether the candidate serves if it wins.")] = True,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE (TOML) in place of the round's recipe; repeatable.")
@@ -34,7 +38,8 @@ def fine_tune(
     status 3 if the candidate does not win.
     """
     from backend.batch_cli import print_failures, pull_labels
-    from backend.round import run
+    from backend.round import Labels, run
+    from backend.settings import load_settings
 
     if (project is None) == (data is None):
         raise InvalidDatasetError("A round learns from one project or one data set.", "Name --project or --data.")
@@ -52,7 +57,8 @@ def fine_tune(
         print_failures(pull_labels(project or 0, out / "pulled", quiet=as_json).failures)
         return out / "pulled"
 
-    result = run(out, store, labels, changes=changes or (), publish=publish, tell=tell)
+    of = str(data.resolve()) if data is not None else f"project {project} of {load_settings().label_studio_url}"
+    result = run(out, store, Labels(of, labels), detector=detector, changes=changes or (), publish=publish, tell=tell)
     if result is None:
         raise typer.Exit(INTERRUPTED)
     _report(result, as_json)

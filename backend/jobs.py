@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from backend.allowed_job import FINE_TUNE, PRE_ANNOTATE, AllowedJob
 from backend.outbox import FINE_TUNING, PRE_ANNOTATION, QueueError
 from backend.settings import Settings, SettingsError
 from backend.status import JobRecord, JobsOverview
-from squeezesam_core.errors import InvalidDatasetError, SqueezeSAMError
+from squeezesam_core.errors import InvalidDatasetError, ParityError, SqueezeSAMError
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ FAILED_AGAIN = timedelta(minutes=10)
 LONGEST = 24 * 3600
 """Seconds until a job counts as stuck; it goes on in a new one."""
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 5.0
+
+FOR_GOOD = (InvalidDatasetError, ParityError, SettingsError)
+"""Errors that somebody must mend before the work is asked for again."""
 
 WAITING = ("queued", "running")
 ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
@@ -106,26 +109,31 @@ class RedisJobs:
         """Ask again for what was wanted and no job has done: requests that fell between two jobs, and lost jobs."""
         with answering():
             done = self.connection.hgetall(DONE)
-            for field, wanted in self.connection.hgetall(WANTED).items():
-                kind, project = _parts(field if isinstance(field, str) else field.decode())
-                if int(wanted) > int(done.get(field, 0)) and not self._failed_lately(kind, project):
+            for identifier, wanted in self.connection.hgetall(WANTED).items():
+                try:
+                    kind, project = _parts(identifier if isinstance(identifier, str) else identifier.decode())
+                    behind = int(wanted) > int(done.get(identifier, 0))
+                except ValueError:
+                    log.warning("%r in %s is no work of ours and is passed over.", identifier, WANTED)
+                    continue
+                if behind and not self._failed_lately(kind, project):
                     self._enqueue(kind, project)
 
     @contextmanager
     def running(self, kind: str, project: int) -> "Iterator[Run]":
         """Around the work of a job: its record, and what was wanted is done if nothing is raised.
 
-        An InvalidDatasetError or SettingsError ends the job for good: another try would meet the same.
+        An error of FOR_GOOD ends the job for good: another try would meet the same.
         """
         identifier = _identifier(kind, project)
         with answering():
-            wanted = self.connection.hget(WANTED, identifier) or b"0"
-            run = Run(self, self._stored(identifier) or _fresh(identifier))
+            wanted, done = (int(self.connection.hget(counter, identifier) or 0) for counter in (WANTED, DONE))
+            run = Run(self, self._stored(identifier) or _fresh(identifier), wanted, done)
             run.note(state="running", started=_now(), ended=None, progress=0.0, message="")
         log.info("Job %s begins", identifier)
         try:
             yield run
-        except (InvalidDatasetError, SettingsError) as error:
+        except FOR_GOOD as error:
             log.warning("Job %s ends: %s", identifier, error)
             with answering():
                 self.connection.hset(DONE, identifier, wanted)
@@ -137,11 +145,11 @@ class RedisJobs:
             run.note(state="failed", ended=_now(), message=message)
             raise
         log.info("Job %s ends: %s", identifier, run.record.message)
-        if run.stopped:
+        if run.unfinished:
             run.note(state="queued", message="Stopped with its worker; the next one goes on.")
             return
         with answering():
-            self.connection.hset(DONE, identifier, wanted)
+            self.connection.hset(DONE, identifier, min(run.answered, wanted))
         run.note(state="finished", ended=_now(), progress=1.0)
 
     def _enqueue(self, kind: str, project: int) -> None:
@@ -195,13 +203,23 @@ class RedisJobs:
 
 @dataclass
 class Run:
-    """A running job: what it tells, and whether it was asked to stop."""
+    """A running job: what it tells, and whether it was asked to stop.
+
+    wanted, done: how often its work had been asked for when it began, and how much of that is done or was cancelled.
+    The job says of itself: unfinished, whether another one is to go on with it; answered, how much of what was wanted
+    it has done, if it goes on with older work.
+    """
 
     jobs: RedisJobs
     record: JobRecord
+    wanted: int
+    done: int
     stopped: bool = False
+    unfinished: bool = False
+    answered: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.answered = self.wanted
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGUSR1, self._stop)  # backend.worker sends it when the worker is asked to end
 
@@ -234,7 +252,10 @@ def _identifier(kind: str, project: int) -> str:
 
 
 def _parts(identifier: str) -> tuple[str, int]:
+    """The kind and the project. Raises ValueError."""
     kind, _, project = identifier.rpartition("-")
+    if kind not in WORK:
+        raise ValueError(kind)
     return kind, int(project)
 
 

@@ -21,6 +21,7 @@ def run(project: int) -> None:
             return not job.stopped
 
         pre_annotate(project, require(label_studio), annotator, workers=settings.concurrency, report=report)
+        job.unfinished = job.stopped
 
 
 def describe(summary: Summary) -> str:

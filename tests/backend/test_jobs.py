@@ -66,6 +66,14 @@ def test_work_asked_for_while_a_job_runs_is_not_lost(jobs: RedisJobs, queue: Que
     assert queue.scheduled_job_registry.get_job_ids() == []
 
 
+@pytest.mark.parametrize("field", ["preannotate-True", "preannotate-", "coffee-3", "x"])
+def test_what_is_no_work_of_ours_does_not_stop_the_reconciler(jobs: RedisJobs, queue: Queue, field: str) -> None:
+    jobs.connection.hset(WANTED, field, 1)
+    jobs.connection.hset(WANTED, "preannotate-4", 1)
+    jobs.reconcile()
+    assert queue.scheduled_job_registry.get_job_ids() == ["preannotate-4"]
+
+
 def test_a_job_that_failed_for_good_is_asked_for_again_later(
     jobs: RedisJobs, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
