@@ -18,9 +18,9 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-def configure(level: int = logging.INFO) -> None:
+def configure() -> None:
     """Log to standard error; httpx tells of every request it makes, query and all, so only its warnings are kept."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RequestIdFilter())
-    logging.basicConfig(level=level, format=FORMAT, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, format=FORMAT, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from squeezesam_core.benchmark import PHOTOS, Row, Step, click, measure, photograph
-from squeezesam_core.errors import ModelFileError
+from squeezesam_core.benchmark import PHOTOS, Row, Step, check_precision, click, measure, photograph
 from squeezesam_core.fusion import fuse, prepare
 from squeezesam_core.geometry import NetworkInput
 from squeezesam_core.ort_session import load_segmenter
@@ -75,8 +74,7 @@ def feeds(spec: NetworkInput) -> "tuple[NDArray[np.float32], NDArray[np.float32]
 
 def _serving(version: Path, side: int, precision: str, threads: int) -> Step:
     session = load_segmenter(version, threads, precision)
-    if session.precision != precision:
-        raise ModelFileError(f"{version} computes wrongly in {precision} on this CPU.", "It serves in fp32.")
+    check_precision(session.precision, precision, version)
     return partial(session.run, *feeds(replace(session.spec, side=side)))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from export import HELD_OUT, ITEMS
 from squeezesam_core import registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -22,8 +23,8 @@ def export(
         typer.Option("--format", help="onnx: a version that serves. ort, executorch: a version's file for phones."),
     ] = "onnx",
     side: Annotated[int | None, typer.Option(help="onnx: side of the served input; the recipe's unless given.")] = None,
-    items: Annotated[int, typer.Option(help="Inputs to calibrate on.")] = 96,
-    held_out: Annotated[int, typer.Option(help="Other inputs to measure int8 against fp32 on.")] = 64,
+    items: Annotated[int, typer.Option(help="Inputs to calibrate on.")] = ITEMS,
+    held_out: Annotated[int, typer.Option(help="Other inputs to measure int8 against fp32 on.")] = HELD_OUT,
 ) -> None:
     """Quantize to int8, check parity with fp32, and write what passes: a version with its files for phones, or one such
     file of a version that is there."""

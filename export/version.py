@@ -7,15 +7,13 @@ from typing import Any
 
 import torch
 
+from export import HELD_OUT, ITEMS
 from export.bundle import write_bundle
 from export.parity import Parity
 from export.phone import Format
 from squeezesam_core.model import checkpoint as checkpoints
 from squeezesam_core.model.presets import rebuild
 from squeezesam_core.registry import Manifest
-
-ITEMS, HELD_OUT = 96, 64
-"""Inputs to calibrate on, and others to measure int8 against fp32 on."""
 
 
 def export_version(

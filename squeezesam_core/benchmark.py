@@ -145,7 +145,7 @@ def click(size: Size) -> Prompt:
 
 def _segment(folder: Path, precision: str) -> Step:
     session = load_segmenter(folder, precision=precision)
-    _check_precision(session.precision, precision, folder)
+    check_precision(session.precision, precision, folder)
     size = PHOTOS["1mpx"]
     prepared = prepare(photograph(size), session.spec)
     fused = fuse(prepared, click(size), session.spec)
@@ -155,12 +155,12 @@ def _segment(folder: Path, precision: str) -> Step:
 
 def _detect(folder: Path, precision: str) -> Step:
     session = load_detector(folder, precision=precision)
-    _check_precision(session.precision, precision, folder)
+    check_precision(session.precision, precision, folder)
     pixels = prepare(photograph(PHOTOS["1mpx"]), session.spec).pixels
     return lambda: session.run(pixels)
 
 
-def _check_precision(loaded: str, wanted: str, folder: Path) -> None:
+def check_precision(loaded: str, wanted: str, folder: Path) -> None:
     """Raise ModelFileError where the self-check chose fp32: its time must not stand in int8's row."""
     if loaded != wanted:
         raise ModelFileError(f"{folder} computes wrongly in {wanted} on this CPU.", "It serves in fp32.")

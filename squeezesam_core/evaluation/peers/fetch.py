@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from platformdirs import user_cache_path
+
 from squeezesam_core.errors import ModelFileError
 
 CHUNK = 1 << 20
@@ -100,9 +102,9 @@ PEERS: Mapping[str, Peer] = {
 
 
 def cache() -> Path:
-    """Where fetched files are kept: SQUEEZESAM_PEERS, or ~/.cache/squeezesam/peers."""
+    """Where fetched files are kept: SQUEEZESAM_PEERS, or a folder of this user's caches."""
     named = os.environ.get("SQUEEZESAM_PEERS")
-    return Path(named) if named else Path.home() / ".cache" / "squeezesam" / "peers"
+    return Path(named) if named else user_cache_path("squeezesam") / "peers"
 
 
 def is_here(peer: Peer) -> bool:
