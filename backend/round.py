@@ -58,9 +58,8 @@ def run(
     is missing. labels: gathered once in a round. detector: in place of the store's, as SQUEEZESAM_DETECTOR. changes: of
     the recipe, KEY=VALUE in TOML. publish: whether the candidate serves if it wins.
 
-    The result: `wins`, `why`, `photos`, `objects`, `gain`, `doubt`, `serving` and `candidate` (mean IoU by figure,
-    0..1), `from` and `version` (names), `serves`. Raises SqueezeSAMError; ParityError if int8 or a phone's file draws
-    other masks than fp32.
+    The result: evaluation.contest.Verdict as JSON, `from` and `version` (names), and `serves`. Raises SqueezeSAMError;
+    ParityError if int8 or a phone's file draws other masks than fp32.
     """
     from squeezesam_core.ort_session import load_detector
     from squeezesam_core.store import DETECTOR, is_folder, locate

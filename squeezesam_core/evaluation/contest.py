@@ -3,6 +3,9 @@ trained on, object by object.
 
 What is compared is what annotators meet: the mask before any click, after one click and after three. A candidate wins
 if it is better over all of them, more surely than by chance, and clearly worse at none.
+
+Most labels are masks that annotators took over as the version in service drew them. Of those the truth is its own
+drawing, and no other version could ever win; so there both need only be good enough.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,19 +31,25 @@ MOST_DOUBT = 0.2
 """The share of resampled sets of photos, at most, on which the candidate is no better."""
 MOST_LOST = 0.01
 """The IoU that the candidate may lose at one of the figures."""
+TAKEN_OVER = 0.99
+"""From this IoU on, a label counts as the mask that the version in service drew before any click."""
+GOOD_ENOUGH = 0.9
+"""The IoU with a label that was taken over above which one mask is as good as another (the 90 of NoC@90)."""
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """wins: whether the candidate may serve; why: in a sentence; photos, objects: on which both were asked; gain: mean
-    IoU that the candidate gains over all figures; doubt: share of resamples on which it gains nothing; serving,
-    candidate: mean IoU by figure, 0..1."""
+    """wins: whether the candidate may serve; why: in a sentence; photos, objects: on which both were asked; taken_over:
+    objects labelled as the version in service drew them; gain: mean IoU that the candidate gains over all figures;
+    doubt: share of resamples on which it gains nothing; serving, candidate: mean IoU by figure, 0..1, of objects that
+    were taken over GOOD_ENOUGH at most."""
 
     wins: bool
     why: str
     photos: int
     objects: int
+    taken_over: int
     gain: float
     doubt: float
     serving: Mapping[str, float]
@@ -67,6 +76,8 @@ Scores = Mapping[str, Mapping[str, Sequence[float]]]
 
 def judged(before: Scores, after: Scores, seed: int = 0) -> Verdict:
     """The verdict on the scores of the version in service and of the candidate, which are of the same objects."""
+    taken_over = {photo: [iou >= TAKEN_OVER for iou in ious] for photo, ious in before["no click"].items()}
+    before, after = _enough(before, taken_over), _enough(after, taken_over)
     photos = sorted(next(iter(before.values())))
     differences = {
         photo: [fmean(after[figure][photo]) - fmean(before[figure][photo]) for figure in FIGURES] for photo in photos
@@ -88,7 +99,19 @@ def judged(before: Scores, after: Scores, seed: int = 0) -> Verdict:
         wins, why = False, f"It gains {100 * gain:.2f} points, which may be chance ({doubt:.0%} of resampled sets)."
     else:
         wins, why = True, f"It gains {100 * gain:.2f} points."
-    return Verdict(wins, why, len(photos), int(weights.sum()), gain, doubt, old, new)
+    count = sum(sum(marks) for marks in taken_over.values())
+    return Verdict(wins, why, len(photos), int(weights.sum()), count, gain, doubt, old, new)
+
+
+def _enough(scores: Scores, taken_over: Mapping[str, Sequence[bool]]) -> Scores:
+    """The scores, of objects that were taken over GOOD_ENOUGH at most."""
+    return {
+        figure: {
+            photo: [min(iou, GOOD_ENOUGH) if mark else iou for iou, mark in zip(ious, taken_over[photo], strict=True)]
+            for photo, ious in photos.items()
+        }
+        for figure, photos in scores.items()
+    }
 
 
 def _scores(models: Models, samples: Sequence[Sample]) -> Scores:
