@@ -102,13 +102,14 @@ class ImageSource:
         """The file's bytes. Raises as `load`."""
         try:
             parsed = httpx.URL(url)
+            path = self._label_studio_path(parsed)
+            ours = None if path is None or self._label_studio is None else self._label_studio.address(path)
         except httpx.InvalidURL as error:
             raise ImageFetchError(f"The task's image address {url!r} is not one: {error}.", "Mend the task.") from error
-        path = self._label_studio_path(parsed)
         if path is not None and self._root is not None and parsed.path == LOCAL_FILES:
             return self._read_file(self._root, parsed.params.get("d", ""))
-        if path is not None and self._label_studio is not None:
-            return self._download(httpx.URL(self._label_studio.address(path)), self._label_studio.headers())
+        if ours is not None and self._label_studio is not None:
+            return self._download(ours, self._label_studio.headers())
         if parsed.scheme in ("http", "https"):
             return self._download(parsed, {})
         if not parsed.scheme:
@@ -149,11 +150,14 @@ class ImageSource:
             remedy = "Make SQUEEZESAM_LOCAL_FILES_ROOT the folder that Label Studio has as LOCAL_FILES_DOCUMENT_ROOT."
             raise ImageFetchError(f"The local file {path} cannot be read: {error.strerror}.", remedy) from error
 
-    def _download(self, url: httpx.URL, headers: dict[str, str]) -> bytes:
-        """GET with redirects followed by hand: each hop's address is checked, and none but the first gets the key."""
+    def _download(self, url: httpx.URL, key: dict[str, str]) -> bytes:
+        """GET with redirects followed by hand: each hop's address is checked, and none but the first gets the key.
+
+        key: the header for Label Studio; empty for other servers.
+        """
         deadline = self._clock() + FETCH_SECONDS
         for _ in range(MAX_REDIRECTS + 1):
-            requests = self._requests(url, headers)
+            requests = self._requests(url, key)
             try:
                 response = self._send(requests)
                 try:
@@ -166,21 +170,22 @@ class ImageSource:
                 cause = f"The image at {_shown(url)} cannot be fetched: {error or type(error).__name__}."
                 remedy = "Check the address from this machine; LABEL_STUDIO_URL must be reachable from this process."
                 raise ImageFetchError(cause, remedy) from error
-            headers = {}
+            key = {}
         raise ImageFetchError(
             f"The image at {_shown(url)} redirects more than {MAX_REDIRECTS} times.", "Mend the task's address."
         )
 
-    def _requests(self, url: httpx.URL, headers: dict[str, str]) -> list[httpx.Request]:
+    def _requests(self, url: httpx.URL, key: dict[str, str]) -> list[httpx.Request]:
         """Requests to the very addresses that were checked: a name may resolve to others a moment later.
 
-        Label Studio's own address is the administrator's choice and is not checked. Raises ImageFetchError.
+        Label Studio's own address is the administrator's choice and is not checked. Only there the key goes, whatever
+        led here. Raises ImageFetchError.
         """
         if url.scheme not in ("http", "https") or not url.host:
             raise ImageFetchError(f"{_shown(url)} is neither http nor https.", "Mend the task's address.")
-        plain = {**headers, "Accept-Encoding": "identity"}  # a photo does not compress, a bomb does
+        plain = {"Accept-Encoding": "identity"}  # a photo does not compress, a bomb does
         if self._label_studio is not None and self._label_studio.serves(url):
-            return [self._client.build_request("GET", url, headers=plain)]
+            return [self._client.build_request("GET", url, headers={**plain, **key})]
         # Certificates are checked for the name (sni_hostname). A connection is not used again: the pool knows it by its
         # address, and another name at that address must prove itself anew.
         pinned = {**plain, "Host": url.netloc.decode("ascii"), "Connection": "close"}

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 
@@ -47,9 +46,10 @@ class LabelStudio:
         self._access = ("", 0.0)
         self._lock = Lock()
 
-    def address(self, path: str) -> str:
-        """The absolute URL of a path on this server."""
-        return urljoin(str(self.url), path)
+    def address(self, path: str) -> httpx.URL:
+        """The absolute URL of a path on this server; with its query, as it goes over the wire. Never another host's:
+        joined as a link, a path that begins with // would name one. Raises httpx.InvalidURL."""
+        return self.url.copy_with(raw_path=path.encode())
 
     def serves(self, url: httpx.URL) -> bool:
         """Whether a URL has this server's scheme, host and port: only such a URL ever gets the key."""

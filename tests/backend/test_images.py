@@ -2,13 +2,14 @@
 
 import logging
 import os
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from backend.addresses import ImageFetchError
 from backend.images import FETCH_SECONDS
-from backend.label_studio import LabelStudioError
+from backend.label_studio import LabelStudio, LabelStudioError
 from squeezesam_core.errors import InvalidImageError, SqueezeSAMError
 from tests.backend.pages import HOST, PERSONAL, TOKEN, Web, image_page, photo, source
 
@@ -43,8 +44,12 @@ def test_personal_token_is_exchanged_and_kept_until_shortly_before_it_expires():
         ("http://studio:9999/data/upload/1/a.png", "http://studio:9999/data/upload/1/a.png", None),
         ("https://studio:8080/data/upload/1/a.png", "https://studio:8080/data/upload/1/a.png", None),
         ("http://localhost:8085/other/a.png", "http://localhost:8085/other/a.png", None),
+        (f"{HOST}//evil.example/a.png", f"{HOST}//evil.example/a.png", f"Token {TOKEN}"),
     ],
-    ids=["upload", "local", "localhost", "loopback", "foreign", "other-port", "other-scheme", "localhost-other"],
+    ids=[
+        *("upload", "local", "localhost", "loopback", "foreign", "other-port", "other-scheme", "localhost-other"),
+        "double-slash",
+    ],
 )
 def test_only_label_studio_itself_gets_the_key(url, asked, key):
     web = Web({asked.partition("?")[0]: image_page()})
@@ -52,15 +57,84 @@ def test_only_label_studio_itself_gets_the_key(url, asked, key):
     assert web.asked == [(asked, key)]
 
 
-def test_a_redirect_never_gets_the_key():
-    web = Web(
-        {
-            f"{HOST}/data/upload/1/a.png": httpx.Response(302, headers={"location": f"{HOST}/elsewhere.png"}),
-            f"{HOST}/elsewhere.png": image_page(),
-        }
-    )
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{HOST}//evil.example/a.png",
+        f"{HOST}///evil.example/a.png",
+        f"{HOST}/..//evil.example/a.png",
+        f"{HOST}/.//evil.example/a.png",
+        f"{HOST}/%2F/evil.example/a.png",
+        f"{HOST}/\\evil.example/a.png",
+        f"{HOST}/http://evil.example/a.png",
+        f"{HOST}//user:pass@evil.example:8080/a.png",
+        f"{HOST}?//evil.example/a.png",
+        f"{HOST}@evil.example/a.png",
+        f"{HOST}%2F@evil.example/a.png",
+        f"{HOST}\\@evil.example/a.png",
+        f"{HOST}#@evil.example/a.png",
+        f"{HOST}.evil.example/a.png",
+        "http://evil.example@studio:8080//evil.example/a.png",
+        "HTTP://STUDIO:8080//evil.example/a.png",
+        "https://labels.example//evil.example/a.png",
+        "https://labels.example:443//evil.example/a.png",
+        "https://LABELS.example//evil.example/data/upload/a.png",
+        "https://labels.example@evil.example/data/upload/a.png",
+        "http://localhost//evil.example/data/upload/a.png",
+        "http://localhost/data/upload/../..//evil.example/a.png",
+        "//evil.example/data/upload/a.png",
+        "//studio:8080//evil.example/a.png",
+        "//:80//evil.example/a.png",
+        "///evil.example/a.png",
+        "/..//evil.example/a.png",
+        "/.//evil.example/a.png",
+        "/%2F/evil.example/a.png",
+        "/\\evil.example/a.png",
+        "http:////evil.example/a.png",
+        "/data/upload/" + "\N{SNOWMAN}" * 20_000,
+    ],
+    ids=[
+        *("two-slashes", "three-slashes", "parent", "dot", "quoted-slash", "backslash", "url-as-path"),
+        *("user-in-path", "query", "as-user", "as-user-quoted", "as-user-backslash", "fragment", "subdomain"),
+        *("with-user", "capitals", "shown", "shown-with-port", "shown-in-capitals", "shown-as-user"),
+        *("localhost", "localhost-parent", "no-scheme", "no-scheme-studio", "no-host", "relative-slashes"),
+        *("relative-parent", "relative-dot", "relative-quoted", "relative-backslash", "empty-host", "too-long"),
+    ],
+)
+def test_no_address_takes_the_key_to_another_host(url):
+    asked = []
+
+    def web(request):
+        asked.append((request.url.netloc.decode(), request.headers["host"], request.headers.get("authorization")))
+        return image_page()
+
+    with suppress(ImageFetchError):
+        source(web, host="https://labels.example").load(url)
+    assert {(at, host) for at, host, key in asked if key == f"Token {TOKEN}"} <= {("studio:8080", "studio:8080")}
+
+
+def test_a_wrong_address_of_label_studio_still_gets_no_key_elsewhere(monkeypatch):
+    """The second line of defence: the first one fails here."""
+    monkeypatch.setattr(LabelStudio, "address", lambda self, path: httpx.URL("http://evil.example/a.png"))
+    web = Web({"http://evil.example/a.png": image_page()})
     source(web).load("/data/upload/1/a.png")
-    assert [key for _, key in web.asked] == [f"Token {TOKEN}", None]
+    assert web.asked == [("http://evil.example/a.png", None)]
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        (f"{HOST}/elsewhere.png", f"{HOST}/elsewhere.png"),
+        ("//evil.example/a.png", "http://evil.example/a.png"),
+        (f"{HOST}//evil.example/a.png", f"{HOST}//evil.example/a.png"),
+    ],
+    ids=["itself", "another-host", "double-slash"],
+)
+def test_a_redirect_never_gets_the_key(location, asked):
+    redirect = httpx.Response(302, headers={"location": location})
+    web = Web({f"{HOST}/data/upload/1/a.png": redirect, asked: image_page()})
+    source(web).load("/data/upload/1/a.png")
+    assert web.asked == [(f"{HOST}/data/upload/1/a.png", f"Token {TOKEN}"), (asked, None)]
 
 
 def test_what_label_studio_shows_under_its_host_is_asked_of_its_url():
