@@ -6,6 +6,9 @@ from typing import Any
 
 from squeezesam_core.errors import SqueezeSAMError
 
+MOST_ID = 2**63 - 1
+"""The largest number that Label Studio's database gives."""
+
 
 class InvalidEventError(SqueezeSAMError):
     """A webhook body that is not one of Label Studio's."""
@@ -30,7 +33,7 @@ def parse(body: Mapping[str, Any]) -> Event:
     """Read a webhook body. Raises InvalidEventError if it names no action or no project."""
     action, project = body.get("action"), _id(body.get("project"))
     if not isinstance(action, str) or project is None:
-        missing = "action" if not isinstance(action, str) else "project.id"
+        missing = "action" if not isinstance(action, str) else f"project.id from 1 to {MOST_ID}"
         raise InvalidEventError(f"The webhook body has no {missing}.", "Only Label Studio's webhooks belong here.")
     annotation = body.get("annotation")
     return Event(
@@ -50,5 +53,8 @@ def _ids(body: Mapping[str, Any], noun: str) -> tuple[int, ...]:
 
 
 def _id(item: Any) -> int | None:
+    """The item's id; None if it has none, or one that Label Studio never gives."""
     number = item.get("id") if isinstance(item, Mapping) else None
-    return number if isinstance(number, int) else None
+    if not isinstance(number, int) or isinstance(number, bool):  # True is an int to Python
+        return None
+    return number if 0 < number <= MOST_ID else None

@@ -1,6 +1,6 @@
 import pytest
 
-from backend.events import Event, InvalidEventError, parse
+from backend.events import MOST_ID, Event, InvalidEventError, parse
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,13 @@ from backend.events import Event, InvalidEventError, parse
             {"action": "TASKS_CREATED", "project": {"id": 1}, "tasks": [{"id": 5}, {"id": 6}]},
             Event("TASKS_CREATED", 1, (5, 6)),
         ),
+        ({"action": "PROJECT_UPDATED", "project": {"id": MOST_ID}}, Event("PROJECT_UPDATED", MOST_ID)),
+        (
+            {"action": "TASKS_CREATED", "project": {"id": 1}, "tasks": [{"id": True}, {"id": 0}, {"id": 6}]},
+            Event("TASKS_CREATED", 1, (6,)),
+        ),
     ],
-    ids=["project", "annotation", "skip", "deleted", "tasks"],
+    ids=["project", "annotation", "skip", "deleted", "tasks", "largest", "wrong-tasks"],
 )
 def test_bodies_become_events(body, event):
     assert parse(body) == event
@@ -32,8 +37,16 @@ def test_bodies_become_events(body, event):
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({}, "action"), ({"action": "X"}, "project.id"), ({"action": "X", "project": 1}, "project.id")],
-    ids=["empty", "no-project", "project-is-a-number"],
+    [
+        ({}, "action"),
+        ({"action": "X"}, "project.id"),
+        ({"action": "X", "project": 1}, "project.id"),
+        *(({"action": "X", "project": {"id": wrong}}, "project.id") for wrong in (True, False, 0, -1, 1.0, "1", 2**63)),
+    ],
+    ids=[
+        *("empty", "no-project", "project-is-a-number"),
+        *("true", "false", "zero", "negative", "float", "text", "huge"),
+    ],
 )
 def test_other_bodies_are_refused(body, field):
     with pytest.raises(InvalidEventError, match=field):
