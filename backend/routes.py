@@ -1,13 +1,14 @@
 """The protocol of Label Studio's machine learning backends, and /status and /metrics for people."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
@@ -19,7 +20,8 @@ from backend.latest import Latest
 from backend.metrics import CONTENT_TYPE, Metrics
 from backend.outbox import Outbox
 from backend.pages import status_page
-from backend.protocol import SetupRequest, predict_request
+from backend.parsing import JSONRoute, parsed
+from backend.protocol import PredictRequest, SetupRequest, predict_request
 from backend.replies import NEVER_KEPT, AsciiJSONResponse
 from backend.serving import Serving
 from backend.settings import Settings
@@ -28,6 +30,9 @@ from backend.submissions import Submissions
 from squeezesam_core.errors import SqueezeSAMError
 
 log = logging.getLogger(__name__)
+
+_PROMPTS = re.compile(rb'"context"\s*:\s*\{')
+"""What the body of a smart request holds, and hardly ever that of another one."""
 
 
 class TooMuchError(SqueezeSAMError):
@@ -48,11 +53,16 @@ def routes(
     requests of several tasks on one more, so that a whole project never holds up a click; the others answer at once.
     Each takes the annotator in service when its work begins, and stays with it.
 
+    Large bodies are parsed on threads too. Smart requests, also small ones, are parsed in the order in which they came:
+    backend.latest and backend.dialogues take a page's last one for its newest. Nothing else waits for them, nor they
+    for anything else.
+
     status: reads the status; it may ask the queue, so it too runs on a thread. ahead: prepares the next photos.
     """
-    router = APIRouter()
+    router = APIRouter(route_class=JSONRoute)
     awaited, batches = CapacityLimiter(settings.concurrency), CapacityLimiter(1)
-    latest = Latest()
+    latest, in_order = Latest(), Lock()
+    parsing = CapacityLimiter(1)
     apart = CapacityLimiter(1)  # predictions that take all threads must not silence the status
 
     def version() -> str:
@@ -101,13 +111,22 @@ def routes(
         predictions = [one_of_many(annotator, task, config) for task in tasks]
         return reply(predictions, annotator.service.model_version)
 
-    @router.post("/predict")
-    async def predict(request: Request) -> Response:
-        asked = predict_request(await request.body())
+    def read(body: bytes) -> tuple[PredictRequest, LabelingConfig]:
+        asked = predict_request(body)
         context = [] if asked.params.context is None else asked.params.context.result
         _require_at_most(len(asked.tasks), settings.max_tasks, "tasks", "SQUEEZESAM_MAX_TASKS")
         _require_at_most(len(context), settings.max_prompts, "clicks and boxes", "SQUEEZESAM_MAX_PROMPTS")
-        config, task = parse(asked.label_config), asked.tasks[0]
+        return asked, parse(asked.label_config)
+
+    @router.post("/predict")
+    async def predict(request: Request) -> Response:
+        body = await request.body()
+        if _PROMPTS.search(body):
+            async with in_order:  # the next one goes on only when this one awaits again, after latest.arrived
+                asked, config = await parsed(read, body)
+        else:
+            asked, config = await parsed(read, body, parsing)
+        task, context = asked.tasks[0], [] if asked.params.context is None else asked.params.context.result
         with nullcontext() if ahead is None else ahead.answering():
             if asked.params.context is None:
                 limiter = awaited if len(asked.tasks) == 1 else batches
