@@ -1,7 +1,8 @@
 """Folders of photos and masks, as evaluation and training read them.
 
 DIR/images/NAME.{jpg,jpeg,png,webp} and one of
-- DIR/masks/NAME.png, or NAME_0.png, NAME_1.png ... one for each object: 0 background, 128 band to ignore, else object
+- DIR/masks/NAME.png, or NAME_0.png, NAME_1.png ... one for each object: 0 background, 128 band to ignore, else object;
+  beside a photo cat_0 the mask cat_0.png is that photo's, not one of a photo cat
 - DIR/labels/NAME.png: an 8-bit class map, > 0 is the object
 - DIR/trimaps/NAME.png: 1 object, 2 background, 3 border to ignore
 - DIR/annotations.json or DIR/masks.json: COCO instances (squeezesam_core.coco)

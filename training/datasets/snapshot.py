@@ -2,11 +2,14 @@
 
     OUT/train/images, masks       a photo and a PNG for each of its objects (squeezesam_core.samples)
     OUT/held_out/images, masks    the same of photos that no round ever learns from
+    OUT/names.json                which photo of the data set each is: {"00000012.jpg": "images/a/cat.jpg", ...}
 
-Which side a photo is on depends on its name alone (training.split), so a photo never changes sides between rounds.
+Photos are numbered: names that differ in their folder alone, or that look like another photo's mask, stay apart. Which
+side a photo is on depends on its own name alone (training.split), so a photo never changes sides between rounds.
 Labels may be changed while the round runs: the copy stays. It is written under a temporary name and renamed.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -28,6 +31,7 @@ from training.split import is_held_out
 log = logging.getLogger(__name__)
 
 TRAIN, HELD_OUT = "train", "held_out"
+NAMES = "names.json"
 HELD_OUT_SHARE = 0.2
 """Of the photos."""
 PURPOSES = {TRAIN: "training", HELD_OUT: "judging the result"}
@@ -67,9 +71,13 @@ def write_snapshot(data: Path, out: Path) -> Snapshot:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".snapshot-") as folder:
         work = Path(folder, "data")
         photos = dict.fromkeys((TRAIN, HELD_OUT), 0)
-        for photo in corpus.photos:
+        names = {}
+        for number, photo in enumerate(corpus.photos):
             side = HELD_OUT if is_held_out(photo.path, HELD_OUT_SHARE) else TRAIN
-            photos[side] += _write(photo, work / side, tally)
+            name = f"{number:08}"
+            if _write(photo, work / side, name, tally):
+                photos[side] += 1
+                names[name + photo.path.suffix] = photo.path.relative_to(data).as_posix()
         for side, count in photos.items():
             if count < LEAST_PHOTOS:
                 raise InvalidDatasetError(
@@ -77,13 +85,14 @@ def write_snapshot(data: Path, out: Path) -> Snapshot:
                     f"at least {LEAST_PHOTOS} are needed.",
                     "Label more photos: a fifth of them, chosen by name, is set aside to judge by.",
                 )
+        (work / NAMES).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
         work.rename(out)
     tally.log(log, str(data))
     return Snapshot.read(out)
 
 
-def _write(photo: Photo, folder: Path, tally: Tally) -> bool:
-    """Write a photo and its masks; whether it has a usable one."""
+def _write(photo: Photo, folder: Path, name: str, tally: Tally) -> bool:
+    """Write a photo and its masks under a name; whether it has a usable one."""
     masks = []
     for reference in photo.masks:
         try:
@@ -98,9 +107,9 @@ def _write(photo: Photo, folder: Path, tally: Tally) -> bool:
         return False
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    _link(photo.path, folder / "images" / photo.path.name)
+    _link(photo.path, folder / "images" / (name + photo.path.suffix))
     for number, mask in enumerate(masks):
-        path = folder / "masks" / f"{photo.path.stem}_{number}.png"
+        path = folder / "masks" / f"{name}_{number}.png"
         if not cv2.imwrite(str(path), _grey(mask)):
             raise InvalidDatasetError(f"{path} cannot be written.", "Check the disk.")
     return True
@@ -114,4 +123,5 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except OSError:  # another disk, or one without hard links
-        shutil.copyfile(source, target)
+        with source.open("rb") as read, target.open("xb") as written:  # "x": a target that is there may be a link
+            shutil.copyfileobj(read, written)

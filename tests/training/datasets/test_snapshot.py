@@ -1,5 +1,7 @@
 """A fixed copy of a data set, parted into what is learnt from and what is judged by."""
 
+import errno
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.samples import read_folder
-from training.datasets.snapshot import HELD_OUT, HELD_OUT_SHARE, TRAIN, Snapshot, write_snapshot
+from training.datasets.snapshot import HELD_OUT, HELD_OUT_SHARE, NAMES, TRAIN, Snapshot, write_snapshot
 from training.split import is_held_out
 
 
@@ -32,16 +34,23 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+def originals(snapshot: Snapshot) -> dict[str, Path]:
+    """Name of a sample -> its photo in the data set."""
+    names = json.loads((snapshot.directory / NAMES).read_text())
+    return {Path(name).stem: Path(original) for name, original in names.items()}
+
+
 def test_each_side_is_a_folder_of_photos_and_masks(data: Path, tmp_path: Path) -> None:
     snapshot = write_snapshot(data, tmp_path / "round" / "data")
     assert sum(snapshot.photos.values()) == 54, "photos without an object are left out"
     assert sum(snapshot.objects.values()) == 60
     found = {side: list(read_folder(snapshot.directory / side)) for side in (TRAIN, HELD_OUT)}
     assert {side: len(samples) for side, samples in found.items()} == snapshot.photos
+    names = originals(snapshot)
     for side, samples in found.items():
         for sample in samples:
-            assert is_held_out(Path(sample.name), HELD_OUT_SHARE) == (side == HELD_OUT)
-            (original,) = (other for other in read_folder(data) if other.name == sample.name)
+            assert is_held_out(names[sample.name], HELD_OUT_SHARE) == (side == HELD_OUT)
+            (original,) = (other for other in read_folder(data) if other.path == data / names[sample.name])
             for copied, reference in zip(sample.masks, original.masks, strict=True):
                 mask, expected = copied.decode(), reference.decode()
                 assert (mask.object == expected.object).all() and (mask.ignore == expected.ignore).all()
@@ -50,12 +59,54 @@ def test_each_side_is_a_folder_of_photos_and_masks(data: Path, tmp_path: Path) -
 
 def test_labels_that_change_meanwhile_do_not_change_it(data: Path, tmp_path: Path) -> None:
     snapshot = write_snapshot(data, tmp_path / "data")
-    (before,) = (sample for sample in read_folder(snapshot.directory / TRAIN) if sample.name == "3")
+    names = originals(snapshot)
+    (before,) = (sample for sample in read_folder(snapshot.directory / TRAIN) if names[sample.name].stem == "3")
     area = before.masks[0].decode().object.sum()
     replacement = tmp_path / "new.png"
     cv2.imwrite(str(replacement), np.full((24, 32), 255, np.uint8))
     os.replace(replacement, data / "masks/3.png")
     assert before.masks[0].decode().object.sum() == area
+
+
+def no_links(*_) -> None:
+    raise OSError(errno.EXDEV, "another disk")
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "copied"])
+@pytest.mark.parametrize(
+    "names", [("a/{}.png", "b/{}.png"), ("IMG_{}.png", "IMG_{}_0.png")], ids=["of two folders", "like a mask's"]
+)
+def test_photos_whose_names_collide_stay_apart(
+    tmp_path: Path, names: tuple[str, str], linked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, annotations, masks = [], [], {}
+    for number, name in enumerate(pattern.format(index) for index in range(40) for pattern in names):
+        path = tmp_path / "set/images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        x, y = 2 * (number % 10), 2 * (number // 10)
+        masks[path] = np.zeros((24, 32), np.uint8)
+        masks[path][y : y + 4, x : x + 4] = 255  # one photo like no other: its picture is its mask
+        cv2.imwrite(str(path), masks[path])
+        images.append({"id": number, "file_name": name, "width": 32, "height": 24})
+        square = [[x, y, x + 4, y, x + 4, y + 4, x, y + 4]]
+        annotations.append({"id": number, "image_id": number, "segmentation": square})
+    (tmp_path / "set/annotations.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    before = {path: path.read_bytes() for path in masks}
+    if not linked:
+        monkeypatch.setattr("os.link", no_links)
+
+    snapshot = write_snapshot(tmp_path / "set", tmp_path / "data")
+    assert {path: path.read_bytes() for path in masks} == before, "nobody's photos are written to"
+    seen = set()
+    for side in (TRAIN, HELD_OUT):
+        for sample in read_folder(snapshot.directory / side):
+            original = tmp_path / "set" / originals(snapshot)[sample.name]
+            assert is_held_out(original, HELD_OUT_SHARE) == (side == HELD_OUT)
+            assert sample.path.read_bytes() == before[original]
+            (mask,) = sample.masks
+            assert (mask.decode().object == (masks[original] > 0)).all()
+            seen.add(original)
+    assert seen == set(masks)
 
 
 @pytest.mark.parametrize(("kept", "side"), [(range(8), "judging"), ((), "usable")], ids=["few", "none"])
