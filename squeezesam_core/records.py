@@ -15,8 +15,12 @@ from squeezesam_core.geometry import Size
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 TURNED = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+"""Orientations, in EXIF or XMP, that swap width and height."""
 ORIENTATION = 0x0112
+HEADER_TELLS = ("JPEG", "MPO", "PNG", "WEBP")
+"""Formats whose header says how the photo is turned; a TIFF's says it of a size that is turned already."""
+TELLING_CHUNKS = (b"eXIf", b"iTXtXML:com.adobe.xmp", b"zTXtRaw profile type exif", b"tEXtRaw profile type exif")
+"""How the chunks of a PNG that may hold an orientation begin."""
 
 
 class Problem(StrEnum):
@@ -129,7 +133,7 @@ class Sample:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, turned upright by its EXIF orientation. Raises InvalidImageError."""
+    """(H, W, 3) uint8 RGB, turned upright by its orientation in EXIF, else in XMP. Raises InvalidImageError."""
     try:
         with Image.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
@@ -141,16 +145,36 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ) from error
 
 
-def image_size(path: Path) -> Size:
-    """(width, height) of the upright photo, from its header alone. Raises InvalidImageError."""
+def image_size(path: Path, *, upright: bool = True) -> Size:
+    """(width, height) of the photo as read_image gives it; the pixels are decoded only where the header does not tell.
+
+    upright: False for masks, which are never turned: the header alone. Raises InvalidImageError.
+    """
     try:
         with Image.open(path) as image:
             width, height = image.size
-            # getexif decodes a PNG to its end to look for EXIF there
-            turned = "exif" in image.info and image.getexif().get(ORIENTATION) in TURNED
+            if not upright:
+                return width, height
+            if image.format not in HEADER_TELLS or (image.format == "PNG" and _tells_late(path)):
+                return ImageOps.exif_transpose(image).size
+            # as Image's, since that of a PNG without EXIF in its header decodes it to look for EXIF behind the pixels
+            turned = Image.Image.getexif(image).get(ORIENTATION) in TURNED
             return (height, width) if turned else (width, height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidImageError(f"{path} is not a readable image ({error}).", "Replace it or take it out.") from error
+
+
+def _tells_late(path: Path) -> bool:
+    """Whether a PNG has a chunk behind its pixels that may say how it is turned."""
+    place, behind = 8, False  # after the signature
+    with path.open("rb", buffering=0) as file:
+        while file.seek(place) and len(head := file.read(40)) > 8:
+            length, chunk = int.from_bytes(head[:4]), head[4:]
+            if behind and chunk.startswith(TELLING_CHUNKS):
+                return True
+            behind = behind or chunk.startswith(b"IDAT")
+            place += length + 12  # with the length, the kind and the checksum
+    return False
 
 
 class PhotoFolder:

@@ -57,7 +57,7 @@ class MaskFile:
     def size(self) -> Size:
         """(width, height) from the file's header. Raises InvalidRecordError."""
         try:
-            return image_size(self.path)
+            return image_size(self.path, upright=False)
         except InvalidImageError as error:
             raise InvalidRecordError(Problem.UNREADABLE_MASK, self.path, "", "it is not a readable image") from error
 

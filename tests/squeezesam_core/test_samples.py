@@ -2,11 +2,14 @@
 
 import json
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
 from squeezesam_core.records import InvalidRecordError, PhotoFolder, Problem, image_size
@@ -187,10 +190,62 @@ def test_photo_in_a_folder_of_its_own_and_none_outside(folder: Path, tmp_path: P
     assert photos.find(str(tmp_path / "secret.png")) is None
 
 
-def test_size_without_pixels(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (8, 6)).save(tmp_path / "turned.jpg", exif=exif)
-    Image.new("RGB", (8, 6)).save(tmp_path / "plain.png")
-    assert image_size(tmp_path / "turned.jpg") == (6, 8)
-    assert image_size(tmp_path / "plain.png") == (8, 6)
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+XMP = '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def itxt(name: str, text: str) -> PngInfo:
+    info = PngInfo()
+    info.add_itxt(name, text)
+    return info
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+PROFILE = b"\nexif\n%8d\n%s\n" % (len(EXIF.tobytes()), EXIF.tobytes().hex().encode())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "late"),
+    [
+        ("jpeg", {"exif": EXIF}, b""),
+        ("jpeg", {"xmp": XMP.encode()}, b""),
+        ("webp", {"exif": EXIF}, b""),
+        ("webp", {"xmp": XMP.encode()}, b""),
+        ("png", {"exif": EXIF}, b""),
+        ("png", {"pnginfo": itxt("XML:com.adobe.xmp", XMP)}, b""),
+        ("png", {}, chunk(b"eXIf", EXIF.tobytes()[6:])),
+        ("png", {}, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP.encode())),
+        ("png", {}, chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(PROFILE))),
+        ("tiff", {"exif": EXIF}, b""),
+    ],
+    ids=[
+        *("JPEG", "JPEG, XMP", "WebP", "WebP, XMP", "PNG", "PNG, XMP"),
+        *("late in a PNG", "late in a PNG, XMP", "late in a PNG, profile", "TIFF"),
+    ],
+)
+def test_size_is_that_of_the_photo_as_it_is_decoded(tmp_path: Path, kind: str, options: dict, late: bytes) -> None:
+    path = tmp_path / "turned.jpg"
+    Image.new("RGB", (8, 6)).save(path, kind, **options)
+    end = chunk(b"IEND", b"")
+    path.write_bytes(path.read_bytes().replace(end, late + end))
+    assert read_image(path).shape == (8, 6, 3)
+    assert image_size(path) == (6, 8)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_size_without_pixels(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "plain", kind)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("decoded"))
+    assert image_size(tmp_path / "plain") == (8, 6)
+
+
+def test_masks_are_never_turned(folder: Path) -> None:
+    (folder / "masks").mkdir()
+    Image.fromarray(OBJECT.astype(np.uint8) * 255).save(folder / "masks" / "cat.png", exif=EXIF)
+    (sample,) = read_folder(folder)
+    assert sample.masks[0].size == (8, 6)
+    assert np.array_equal(sample.masks[0].decode().object, OBJECT)

@@ -8,7 +8,7 @@ from typing import Any
 
 from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
 from squeezesam_core.geometry import Size
-from squeezesam_core.records import InvalidRecordError, MaskReference, Problem, Sample, unreadable_photo
+from squeezesam_core.records import InvalidRecordError, Mask, MaskReference, Problem, Sample, unreadable_photo
 from training.datasets.sources import Source, detect, read_source
 
 UNREADABLE = "unreadable data set"
@@ -79,9 +79,12 @@ def check_sample(sample: Sample) -> Iterator[InvalidRecordError]:
             yield error
 
 
-def check_fits(reference: MaskReference, photo: Path, size: Size) -> None:
-    """Raises InvalidRecordError if the mask's record says another (width, height) than its upright photo's."""
-    width, height = reference.size
+def check_fits(reference: MaskReference, photo: Path, size: Size, mask: Mask | None = None) -> None:
+    """Raises InvalidRecordError if the mask has another (width, height) than its upright photo.
+
+    mask: decoded; without it what its record says counts.
+    """
+    width, height = reference.size if mask is None else mask.object.shape[::-1]
     if (width, height) != size:
         detail = f"the mask is {width}x{height}, its photo {photo} {size[0]}x{size[1]}"
         raise InvalidRecordError(Problem.WRONG_SIZE, *reference.where, detail)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.evaluation.contest import LEAST_PHOTOS
 from squeezesam_core.records import InvalidRecordError, Mask, Problem
+from training.datasets.check import check_fits
 from training.datasets.corpus import Photo, read_corpus
 from training.datasets.problems import Tally
 from training.split import is_held_out
@@ -78,6 +79,7 @@ def write_snapshot(data: Path, out: Path) -> Snapshot:
             if _write(photo, work / side, name, tally):
                 photos[side] += 1
                 names[name + photo.path.suffix] = photo.path.relative_to(data).as_posix()
+        tally.log(log, str(data))  # before the refusal: they may be why photos are too few
         for side, count in photos.items():
             if count < LEAST_PHOTOS:
                 raise InvalidDatasetError(
@@ -87,16 +89,25 @@ def write_snapshot(data: Path, out: Path) -> Snapshot:
                 )
         (work / NAMES).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
         work.rename(out)
-    tally.log(log, str(data))
     return Snapshot.read(out)
 
 
 def _write(photo: Photo, folder: Path, name: str, tally: Tally) -> bool:
-    """Write a photo and its masks under a name; whether it has a usable one."""
+    """Write a photo and its masks under a name; whether it has a usable one.
+
+    Both are decoded and held against each other: at its end a round asks about every mask, and one that does not fit
+    would cost all that was learnt.
+    """
     masks = []
+    try:
+        height, width, _ = photo.image().shape
+    except InvalidRecordError as error:
+        tally(error)
+        return False
     for reference in photo.masks:
         try:
             mask = reference.decode()
+            check_fits(reference, photo.path, (width, height), mask)
             if not mask.object.any():
                 raise InvalidRecordError(Problem.EMPTY_MASK, *reference.where, "no pixel of it is set")
         except InvalidRecordError as error:

@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from squeezesam_core.errors import InvalidDatasetError
+from squeezesam_core.records import Problem
 from squeezesam_core.samples import read_folder
 from training.datasets.snapshot import HELD_OUT, HELD_OUT_SHARE, NAMES, TRAIN, Snapshot, write_snapshot
 from training.split import is_held_out
@@ -107,6 +109,45 @@ def test_photos_whose_names_collide_stay_apart(
             assert (mask.decode().object == (masks[original] > 0)).all()
             seen.add(original)
     assert seen == set(masks)
+
+
+def turn(photo: Path, _: pytest.MonkeyPatch) -> None:
+    """Lay it on its side, as XMP alone says."""
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    Image.new("RGB", (32, 24)).save(photo, "jpeg", xmp=xmp)
+
+
+def turn_unnoticed(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn(photo, monkeypatch)
+    monkeypatch.setattr("training.datasets.corpus.image_size", lambda _: (32, 24))
+
+
+def cut_off(photo: Path, _: pytest.MonkeyPatch) -> None:
+    photo.write_bytes(photo.read_bytes()[:60])  # the header is whole
+
+
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        (turn, Problem.WRONG_SIZE),
+        (turn_unnoticed, Problem.WRONG_SIZE),
+        (cut_off, Problem.UNREADABLE_PHOTO),
+    ],
+    ids=["turned", "turned but for its header", "cut off"],
+)
+def test_masks_that_do_not_fit_the_decoded_photo_are_left_out(
+    data: Path, tmp_path: Path, harm, problem: Problem, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    harmed = ["3", "4", "5", "6", "7"]
+    for name in harmed:
+        harm(data / f"images/{name}.png", monkeypatch)
+    snapshot = write_snapshot(data, tmp_path / "data")
+    assert sum(snapshot.photos.values()) == 54 - len(harmed)
+    assert not {path.stem for path in originals(snapshot).values()} & set(harmed)
+    for side in (TRAIN, HELD_OUT):
+        for sample in read_folder(snapshot.directory / side):
+            assert all(mask.decode().object.shape == sample.image().shape[:2] for mask in sample.masks)
+    assert f"{len(harmed)} left out, {problem}" in caplog.text
 
 
 @pytest.mark.parametrize(("kept", "side"), [(range(8), "judging"), ((), "usable")], ids=["few", "none"])
