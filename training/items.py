@@ -32,6 +32,12 @@ SMALL_OBJECT = 0.03
 """An object that fills less of the view is small: people often click it several times."""
 SMALLEST_OBJECT = 0.002
 """An object must fill this share of the view."""
+MOST_TOO_SMALL = 20
+"""Of views, one after another, whose objects all fill less. Then the largest is taken: photos of cracks or wires may
+have no others. It is so many that other photos are not touched by it: where every third view shows too little, one
+item in billions."""
+MOST_DRAWS = 1000
+"""Of photos for one view, if they have nothing to learn from."""
 BACKGROUND_SHARE = 0.12
 """Share of the detector's items that are a part of a photo where nothing stands out, if it has one."""
 TRUSTED_OVERLAP = 0.7
@@ -68,36 +74,87 @@ def segmentation_items(
 ) -> list[SegmentationItem]:
     """`count` items of one view of a photo: its objects that the view shows, each with a prompt of its own.
 
-    like: of a photo whose aspect theirs is like, and of the view's size. Photos are drawn until one shows its object;
-    where it shows fewer than `count` objects, each is asked for several times. with_previous: whether the network has
-    that channel; without it every prompt must do alone. Bad records are logged and skipped.
+    like: of a photo whose aspect theirs is like, and of the view's size. Photos are drawn until one shows its object
+    (_scene_to_learn); where it shows fewer than `count` objects, each is asked for several times. with_previous:
+    whether the network has that channel; without it every prompt must do alone. Bad records are logged and skipped.
+    Raises InvalidDatasetError if there is nothing to learn from.
     """
-    while True:
-        photo, image = _draw(photos, rng, like.image)
-        masks = _masks(photo, rng, augmentation)
-        first, pasted = next(masks, None), False
-        if first is None:
+    scene = _scene_to_learn(photos, rng, like, count, augmentation)
+    photo, image, view = scene.photo, scene.image, scene.view
+    saliency = None
+    if with_previous and not scene.pasted and not photo.taught:  # a pasted object is on no map
+        found = photo.saliency()
+        saliency = None if found is None else view.coverage(cv2.resize(found, (image.shape[1], image.shape[0])))
+    pixels = normalise(random_colours(rng, view.image(image)))
+    items = []
+    for truth, ignore in islice(cycle(scene.shown), count):
+        prompt, previous = _asked(rng, truth, ignore, saliency, augmentation, with_previous)
+        items.append(SegmentationItem(pixels, truth, ignore, prompt, previous))
+    return items
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A view of a photo, and the object and ignored pixels (height, width) of what it shows.
+
+    share: 1 if all that is shown is large enough; else one object is, and fills this share of the view.
+    """
+
+    photo: Photo
+    image: NDArray[np.uint8]
+    pasted: bool
+    view: View
+    shown: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+    share: float
+
+
+def _scene_to_learn(
+    photos: Photos, rng: np.random.Generator, like: Frame, count: int, augmentation: Augmentation
+) -> _Scene:
+    """The first scene drawn that shows an object large enough; of MOST_TOO_SMALL that do not, the one with the largest.
+
+    Raises InvalidDatasetError if MOST_DRAWS photos show none at all. Each item is drawn by itself, so that a run can be
+    resumed: what earlier items met is not remembered.
+    """
+    best: _Scene | None = None
+    too_small = 0
+    for _ in range(MOST_DRAWS):
+        scene = _scene(photos, rng, like, count, augmentation)
+        if scene is None:
             continue
-        if rng.random() < augmentation.cut_and_paste and not photo.taught:
-            image, cut = cut_and_paste(rng, image, first.object, _draw(photos, rng)[1])
-            first, pasted = Mask.of(cut), True
-            masks = iter(())
-        x, y, width, height = cv2.boundingRect(first.object.astype(np.uint8))
-        photo_size = (image.shape[1], image.shape[0])
-        view = random_view(rng, photo_size, like.network, (x, y, x + width, y + height), augmentation.centre_crop)
-        shown = list(islice(_shown(view, chain([first], masks)), count))
-        if not shown:
-            continue
-        saliency = None
-        if with_previous and not pasted and not photo.taught:  # a pasted object is on no map
-            found = photo.saliency()
-            saliency = None if found is None else view.coverage(cv2.resize(found, photo_size))
-        pixels = normalise(random_colours(rng, view.image(image)))
-        items = []
-        for truth, ignore in islice(cycle(shown), count):
-            prompt, previous = _asked(rng, truth, ignore, saliency, augmentation, with_previous)
-            items.append(SegmentationItem(pixels, truth, ignore, prompt, previous))
-        return items
+        if scene.share == 1:
+            return scene
+        if best is None or scene.share > best.share:
+            best = scene
+        too_small += 1
+        if too_small == MOST_TOO_SMALL:
+            break
+    if best is None:
+        raise InvalidDatasetError(
+            f"Of {MOST_DRAWS} photos drawn none has a mask that can be used.",
+            "Look for empty and broken masks: squeezesam dataset check DIR.",
+        )
+    return best
+
+
+def _scene(
+    photos: Photos, rng: np.random.Generator, like: Frame, count: int, augmentation: Augmentation
+) -> _Scene | None:
+    """A random view of a photo with up to `count` of its objects; None if it has or shows none."""
+    photo, image = _draw(photos, rng, like.image)
+    masks = _masks(photo, rng, augmentation)
+    first, pasted = next(masks, None), False
+    if first is None:
+        return None
+    if rng.random() < augmentation.cut_and_paste and not photo.taught:
+        image, cut = cut_and_paste(rng, image, first.object, _draw(photos, rng)[1])
+        first, pasted = Mask.of(cut), True
+        masks = iter(())
+    x, y, width, height = cv2.boundingRect(first.object.astype(np.uint8))
+    photo_size = (image.shape[1], image.shape[0])
+    view = random_view(rng, photo_size, like.network, (x, y, x + width, y + height), augmentation.centre_crop)
+    shown, share = _shown(view, chain([first], masks), count)
+    return _Scene(photo, image, pasted, view, shown, share) if shown else None
 
 
 def _masks(photo: Photo, rng: np.random.Generator, augmentation: Augmentation) -> Iterator[Mask]:
@@ -119,13 +176,29 @@ def _decoded(photo: Photo, reference: MaskReference) -> Mask | None:
     return mask if mask.object.any() else None
 
 
-def _shown(view: View, masks: Iterable[Mask]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Object and ignored pixels (height, width) of the masks that are large enough in the view."""
+def _shown(
+    view: View, masks: Iterable[Mask], count: int
+) -> tuple[list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], float]:
+    """Object and ignored pixels (height, width) of the first `count` masks that are large enough in the view, and 1.
+
+    If none is: those of the largest alone, and the share of the view that it fills. It may be thinner than a pixel: its
+    pixels are those that it covers at least half as well as its best one.
+    """
+    shown, largest, most = [], [], 0.0
     for mask in masks:
-        truth = view.coverage(mask.object.astype(np.float32)) > 0.5
+        coverage = view.coverage(mask.object.astype(np.float32))
+        truth, ignore = coverage > 0.5, np.zeros(coverage.shape, bool)
+        if mask.ignore.any():
+            ignore = view.coverage(mask.ignore.astype(np.float32)) > 0.5
         if truth.mean() >= SMALLEST_OBJECT:
-            some = mask.ignore.any()
-            yield truth, view.coverage(mask.ignore.astype(np.float32)) > 0.5 if some else np.zeros_like(truth)
+            shown.append((truth, ignore))
+            if len(shown) == count:
+                break
+            continue
+        coverage[ignore] = 0
+        if coverage.mean() > most:
+            largest, most = [(coverage > coverage.max() / 2, ignore)], float(coverage.mean())
+    return (shown, 1.0) if shown else (largest, most)
 
 
 def _asked(
@@ -195,10 +268,16 @@ def _with_border(union: NDArray[np.bool_], mask: Mask) -> NDArray[np.float32]:
 
 
 def _draw(photos: Photos, rng: np.random.Generator, near: Size | None = None) -> tuple[Photo, NDArray[np.uint8]]:
-    """A photo (split.Photos) and its pixels (H, W, 3); one that cannot be read is logged, and another is drawn."""
-    while True:
+    """A photo (split.Photos) and its pixels (H, W, 3); one that cannot be read is logged, and another is drawn.
+
+    Raises InvalidDatasetError if MOST_DRAWS cannot be read.
+    """
+    for _ in range(MOST_DRAWS):
         photo = photos.draw(rng, near)
         try:
             return photo, photo.image()
         except InvalidDatasetError as error:
             log.warning("left out: %s", error)
+    raise InvalidDatasetError(
+        f"Of {MOST_DRAWS} photos drawn none can be read.", "See that they are where they were when training began."
+    )

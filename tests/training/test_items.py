@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from squeezesam_core.geometry import Frame
+from squeezesam_core.errors import InvalidDatasetError
+from squeezesam_core.geometry import Frame, Size
 from tests.training.drawings import disc
-from training.datasets.corpus import read_corpus
-from training.items import MAP_SHARE, saliency_item, segmentation_items
+from training.datasets.corpus import Corpus, Photo, read_corpus
+from training.items import MAP_SHARE, MOST_TOO_SMALL, saliency_item, segmentation_items
 from training.recipe import Augmentation
 
 LIKE = Frame((100, 80), (64, 64))
@@ -77,6 +78,96 @@ def test_small_objects_without_a_map_get_several_clicks(tmp_path: Path) -> None:
         fresh = [item.prompt.clicks for item in items if item.previous is None]
         several[radius] = np.mean([sum(label == 1 for *_, label in clicks) > 1 for clicks in fresh])
     assert several[6] > several[30] + 0.1
+
+
+class Counted:
+    """Photos that can be drawn so often and no more."""
+
+    def __init__(self, corpus: Corpus, most: int) -> None:
+        self.corpus, self.left = corpus, most
+
+    def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
+        self.left -= 1
+        assert self.left >= 0, "it draws on and on"
+        return self.corpus.draw(rng, near)
+
+
+def drawn(root: Path, *masks: np.ndarray) -> Corpus:
+    """A corpus of grey photos, each with one mask (H, W) 0..255."""
+    for folder in ("drawn/images", "drawn/masks"):
+        (root / folder).mkdir(parents=True)
+    for number, mask in enumerate(masks):
+        cv2.imwrite(str(root / f"drawn/images/{number}.png"), np.full((*mask.shape, 3), 90, np.uint8))
+        cv2.imwrite(str(root / f"drawn/masks/{number}.png"), mask)
+    return read_corpus([{"directory": "drawn"}], root, masks_only=True)
+
+
+def stroke(width: int, *, length: int = 190, ignored: bool = False) -> np.ndarray:
+    """A photo's mask: a stroke on 240 x 320 pixels, of which the right half may be ignored."""
+    mask = np.zeros((240, 320), np.uint8)
+    mask[60 : 60 + width, 60 : 60 + length] = 255
+    if ignored:
+        mask[60 : 60 + width, 60 + length // 2 : 60 + length] = 128
+    return mask
+
+
+FIFTH = Frame((320, 240), (64, 48))
+"""Photos of strokes, seen at a fifth of their size."""
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [stroke(2), stroke(1), stroke(2, ignored=True), stroke(2, length=2)],
+    ids=["line", "hair", "line, half ignored", "dot"],
+)
+@pytest.mark.parametrize("count", [1, 3], ids=["one item", "three"])
+def test_objects_too_small_for_a_view_are_learnt_where_there_are_no_others(
+    mask: np.ndarray, count: int, tmp_path: Path
+) -> None:
+    corpus = drawn(tmp_path, mask, mask)
+    augmentation = Augmentation(centre_crop=0)  # around an object, a crop may show it large enough
+    for seed in range(6):
+        photos = Counted(corpus, MOST_TOO_SMALL)
+        items = segmentation_items(photos, np.random.default_rng(seed), FIFTH, count, augmentation)
+        assert len(items) == count
+        for item in items:
+            assert item.truth.any()
+            assert item.truth.sum() <= 2 * 64, "a stroke, not the view"
+            assert not (item.truth & item.ignore).any()
+            assert item.prompt.clicks or item.prompt.box
+
+
+def test_of_objects_too_small_the_largest_is_learnt(tmp_path: Path) -> None:
+    corpus = drawn(tmp_path, stroke(2), stroke(1, length=15))
+    augmentation = Augmentation(centre_crop=0)
+    for seed in range(4):
+        (item,) = segmentation_items(corpus, np.random.default_rng(seed), FIFTH, 1, augmentation)
+        assert np.ptp(np.nonzero(item.truth)[1]) > 20
+
+
+def test_where_others_are_large_enough_the_same_are_drawn_as_without_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, found = drawn(tmp_path, stroke(2), stroke(60), stroke(1), stroke(60)[::-1], stroke(100), stroke(2)), []
+    for most in (MOST_TOO_SMALL, 10**9):
+        monkeypatch.setattr("training.items.MOST_TOO_SMALL", most)
+        rngs = [np.random.default_rng((0, step, number, 3)) for step in range(6) for number in range(4)]
+        found.append([(segmentation_items(corpus, rng, FIFTH, 1, Augmentation())[0], rng.random()) for rng in rngs])
+    for (item, after), (expected, after_it) in zip(*found, strict=True):
+        assert after == after_it
+        assert item.prompt == expected.prompt
+        assert (item.pixels == expected.pixels).all() and (item.truth == expected.truth).all()
+
+
+@pytest.mark.parametrize("harm", ["empty masks", "no photos"])
+def test_nothing_to_learn_from_is_refused(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = drawn(tmp_path, np.zeros((48, 64), np.uint8) if harm == "empty masks" else stroke(40))
+    if harm == "no photos":
+        (tmp_path / "drawn/images/0.png").unlink()
+    monkeypatch.setattr("training.items.MOST_DRAWS", 5)
+    with pytest.raises(InvalidDatasetError, match="Of 5 photos drawn none") as caught:
+        segmentation_items(Counted(corpus, 5), np.random.default_rng(0), LIKE, 1, Augmentation())
+    assert caught.value.remedy
 
 
 def test_saliency_target_prefers_agreeing_masks(corpus_root: Path) -> None:
