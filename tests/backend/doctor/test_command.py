@@ -67,8 +67,8 @@ def test_a_store_with_a_damaged_pointer_is_found_beside_a_backend_that_goes_on(m
     studio.health = {"model_version": "squeezesam-0+saliency-0"}
     reply = run(monkeypatch, "--json", "--backend", studio.url, weights=weights)
     wrong = {f["check"]: f["says"] for f in json.loads(reply.stdout)["findings"] if f["state"] == "wrong"}
-    assert "no model version" in wrong["model files, squeezesam-gone"]
-    assert "goes on with squeezesam-0+saliency-0" in wrong["version in service"]
+    assert "has no squeezesam-gone" in wrong["model files"]
+    assert "serves squeezesam-0+saliency-0, and squeezesam-gone+saliency-" in wrong["version in service"]
 
 
 def test_the_command_ends_with_0_where_nothing_is_wrong(monkeypatch, studio, weights):
