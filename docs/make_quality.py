@@ -3,8 +3,8 @@
     python docs/make_quality.py --data TEST_SETS [--sets ecssd,pets] [--limit 100]
     python docs/make_quality.py --data TEST_SETS --detector-only [--weights DIR]
 
-Every figure comes from a command that stands on the page. Finished results are kept in --cache by the weights that took
-part, limit and command, so that a run can be stopped and goes on where it was, set by set; the page is written anew
+Every figure comes from a command that stands on the page. Finished results are kept in --cache by weights, limit and
+command, so that a run can be stopped and goes on where it was, set by set; the page is written anew
 after each set, with what there is. --detector-only judges just the detector and writes a table to standard output
 instead of the page.
 """
@@ -19,7 +19,6 @@ from pathlib import Path
 
 from quality_page import COMPARED, DETECTOR, PAPERS, SETS, Result, page, table
 
-from squeezesam_core.evaluation.protocols import PROTOCOLS
 from squeezesam_core.registry import default_weights, load_manifest
 
 PAGE = Path(__file__).with_name("quality.md")
@@ -91,9 +90,8 @@ class Cache:
         return str(places[head] if not slash else f"{places[head]}/{rest}") if head in places else part
 
     def _key(self, name: str, protocol: str, precision: str) -> str:
-        asked = PROTOCOLS[protocol.split(" ", 1)[0]]
-        needed = {"saliency": asked.needs_detector or asked.judges_detector, "squeezesam": not asked.judges_detector}
-        versions = [self._versions.get(one, "") for one in needed if needed[one]]
+        needed = ("saliency",) if protocol in DETECTOR_ONLY else ("saliency", "squeezesam")
+        versions = [self._versions.get(one, "") for one in needed]
         return " ".join([*versions, self.command(name, protocol, precision)])
 
 
