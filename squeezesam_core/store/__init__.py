@@ -10,7 +10,7 @@ from squeezesam_core import registry
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.registry import Manifest, load_manifest, load_whole
 from squeezesam_core.store.folder import FolderStore
-from squeezesam_core.store.protocol import VERSION, OvertakenError, Store
+from squeezesam_core.store.protocol import DETECTOR, SEGMENTER, VERSION, OvertakenError, Store
 
 __all__ = [
     "DETECTOR",
@@ -27,8 +27,6 @@ __all__ = [
     "versions",
 ]
 
-SEGMENTER, DETECTOR = "squeezesam", "saliency"
-"""The names of the two networks, and of their folders in default_weights()."""
 Address = str | Path
 """A folder's path, or a URL that fsspec knows."""
 

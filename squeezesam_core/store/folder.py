@@ -19,7 +19,7 @@ from pathlib import Path
 
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.registry import MANIFEST, Manifest, load_manifest, load_whole
-from squeezesam_core.store.protocol import before_last, published_over
+from squeezesam_core.store.protocol import DETECTOR, SEGMENTER, before_last, published_over
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ class FolderStore:
     def versions(self) -> list[Manifest]:
         """Those that were published; in a folder as the ones that ship, those that lie in it."""
         found = []
-        for path in (*sorted(self.root.glob(f"versions/*/{MANIFEST}")), *sorted(self.root.glob(f"*/{MANIFEST}"))):
+        published = sorted(self.root.glob(f"versions/*/{MANIFEST}"))
+        plain = [path for name in (SEGMENTER, DETECTOR) if (path := self.root / name / MANIFEST).is_file()]
+        for path in (*published, *plain):
             try:
                 found.append(load_manifest(path.parent))
             except ModelFileError as error:

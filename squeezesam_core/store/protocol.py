@@ -7,6 +7,8 @@ from typing import Protocol
 from squeezesam_core.errors import ModelFileError
 from squeezesam_core.registry import Manifest
 
+SEGMENTER, DETECTOR = "squeezesam", "saliency"
+"""The names of the two networks, and of their folders in default_weights()."""
 KEPT_LINES = 100
 """Lines of a history: how far a rollback can go."""
 VERSION = re.compile(r"[a-z]+-[0-9a-f]{12}")

@@ -134,7 +134,7 @@ def _contradict(folder: Path) -> None:
         (_damage, "SHA-256 differs"),
         (lambda folder: (folder / "golden.npz").unlink(), "golden.npz is missing"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "is not a manifest"),
-        (shutil.rmtree, "holds no model version"),
+        (shutil.rmtree, "has no squeezesam-"),
     ],
     ids=["damaged", "incomplete", "manifest", "gone"],
 )
