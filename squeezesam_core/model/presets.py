@@ -35,10 +35,10 @@ def serving(channels: int = 7, side: int = 320) -> SqueezeSAM:
     return SqueezeSAM(MobileNetV2Encoder(channels), (128, 128, 64), spec)
 
 
-def saliency(side: int = 256, context: int = 0) -> SaliencyNet:
-    """The salient object detector, of the serving network's encoder and decoder. context: blocks of self-attention."""
+def saliency(side: int = 256) -> SaliencyNet:
+    """The salient object detector, of the serving network's encoder and decoder."""
     spec = NetworkInput(side, multiple=32, channels=3)
-    return SaliencyNet(MobileNetV2Encoder(spec.channels), (128, 128, 64), spec, context=context)
+    return SaliencyNet(MobileNetV2Encoder(spec.channels), (128, 128, 64), spec)
 
 
 PRESETS: dict[str, Callable[..., SqueezeSAM | SaliencyNet]] = {
@@ -46,15 +46,14 @@ PRESETS: dict[str, Callable[..., SqueezeSAM | SaliencyNet]] = {
     "serving": serving,
     "saliency": saliency,
 }
-SWITCHES = {"paper": {"channels", "depth"}, "serving": {"channels"}, "saliency": {"context"}}
+SWITCHES = {"paper": {"channels", "depth"}, "serving": {"channels"}, "saliency": set[str]()}
 """What may be built otherwise than the preset says, for ablations."""
 
 
 def build(preset: str, side: int | None = None, switches: Mapping[str, int] | None = None) -> SqueezeSAM | SaliencyNet:
     """The network of a preset, at its own input size or at `side`.
 
-    switches: "channels" (5, the paper's, or 7), "depth" (see `paper`) and "context" (0 to 8 blocks), where the preset
-    has them.
+    switches: "channels" (5, the paper's, or 7) and "depth" (see `paper`), where the preset has them.
     Raises ModelFileError for an unknown preset or switch.
     """
     if preset not in PRESETS:
@@ -67,8 +66,6 @@ def build(preset: str, side: int | None = None, switches: Mapping[str, int] | No
         )
     if switches.get("channels", 5) not in (5, 7):
         raise ModelFileError(f"A network of {switches['channels']} channels is not known.", "Use 5 or 7.")
-    if not 0 <= switches.get("context", 0) <= 8:
-        raise ModelFileError(f"A context of {switches['context']} blocks is not known.", "Use 0 to 8.")
     network = PRESETS[preset](**switches)
     network.switches = dict(switches)
     if side is not None:

@@ -5,8 +5,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from squeezesam_core.errors import ModelFileError
-from squeezesam_core.model import checkpoint
-from squeezesam_core.model.context import Context
 from squeezesam_core.model.presets import PRESETS, build, paper, serving
 
 
@@ -99,17 +97,11 @@ def test_switches(preset: str, switches: dict[str, int], channels: int, bottom: 
 
 @pytest.mark.parametrize(
     ("preset", "switches"),
-    [
-        ("serving", {"depth": 5}),
-        ("saliency", {"channels": 5}),
-        ("saliency", {"context": 9}),
-        ("paper", {"depth": 1}),
-        ("paper", {"channels": 6}),
-    ],
-    ids=["no depth", "no channels", "too much context", "too shallow", "unknown channels"],
+    [("serving", {"depth": 5}), ("saliency", {"channels": 5}), ("paper", {"depth": 1}), ("paper", {"channels": 6})],
+    ids=["no depth", "no channels", "too shallow", "unknown channels"],
 )
 def test_impossible_switches_name_a_remedy(preset: str, switches: dict[str, int]) -> None:
-    with pytest.raises(ModelFileError, match=r"depth|channels|context") as caught:
+    with pytest.raises(ModelFileError, match=r"depth|channels") as caught:
         build(preset, switches=switches)
     assert caught.value.remedy
 
@@ -133,21 +125,3 @@ def test_padding_of_a_batch_changes_no_answer() -> None:
             alone = network(image[one], points[one, :count], labels[one, :count])
             torch.testing.assert_close(together[0][one], alone[0], rtol=1e-4, atol=1e-4)
             torch.testing.assert_close(together[1][one], alone[1], rtol=1e-4, atol=1e-4)
-
-
-def test_context_added_to_a_trained_detector_changes_nothing_at_first() -> None:
-    before, after = build("saliency", 64).eval(), build("saliency", 64, {"context": 2}).eval()
-    assert {name.split(".")[0] for name in checkpoint.take_over(after, before.state_dict())} == {"context"}
-    photo = torch.randn(2, 3, 64, 96)
-    with torch.no_grad():
-        assert torch.allclose(after(photo), before(photo), atol=1e-6)
-
-
-def test_context_lets_every_cell_see_every_other() -> None:
-    context = Context(32, blocks=1).eval()
-    for parameter in context.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    x = torch.randn(1, 32, 3, 5, requires_grad=True)
-    context(x)[0, :, 0, 0].sum().backward()
-    assert x.grad is not None
-    assert (x.grad.abs().sum(1) > 0).all()
