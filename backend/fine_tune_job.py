@@ -18,7 +18,7 @@ from backend.jobs import redis_jobs
 from backend.label_studio import LabelStudioError, require
 from backend.outbox import FINE_TUNING
 from backend.pull import pull
-from backend.round import ClaimedError, Labels
+from backend.round import Labels
 from backend.settings import Settings, SettingsError, load_settings
 from squeezesam_core.errors import InvalidDatasetError, ParityError
 from squeezesam_core.store import is_folder
@@ -52,9 +52,12 @@ def run(project: int) -> None:
             asked = {}
         _tidy(folder)
 
+        job.answered = asked.get("request", job.wanted)
+
         def gather() -> Path:
             asked.update(request=job.wanted, **_pull(settings, project, folder / "pulled"))
             note.write_text(json.dumps(asked), encoding="utf-8")
+            job.answered = job.wanted
             return folder / "pulled"
 
         def tell(progress: float, message: str) -> bool:
@@ -65,13 +68,10 @@ def run(project: int) -> None:
         labels = Labels(f"project {project} of {settings.label_studio_url}", gather)
         try:
             result = rounds.run(current, settings.weights, labels, detector=settings.detector, tell=tell)
-        except ClaimedError:
-            raise
         except (InvalidDatasetError, ParityError):  # the next request begins anew, with the labels of then
             _put_away(folder)
             raise
         job.unfinished = result is None
-        job.answered = asked.get("request", job.wanted)
         if result is not None:
             _put_away(folder)
             job.note(message=" ".join(filter(None, [describe(result), asked.get("left_out")])))

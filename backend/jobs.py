@@ -121,7 +121,7 @@ class RedisJobs:
 
     @contextmanager
     def running(self, kind: str, project: int) -> "Iterator[Run]":
-        """Around the work of a job: its record, and what was wanted is done if nothing is raised.
+        """Around the work of a job: its record, and what it answers of what was wanted is done if nothing is raised.
 
         An error of FOR_GOOD ends the job for good: another try would meet the same.
         """
@@ -136,7 +136,7 @@ class RedisJobs:
         except FOR_GOOD as error:
             log.warning("Job %s ends: %s", identifier, error)
             with answering():
-                self.connection.hset(DONE, identifier, wanted)
+                self.connection.hset(DONE, identifier, min(run.answered, wanted))
             run.note(state="failed", ended=_now(), message=str(error))
             return
         except Exception as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from squeezesam_core.errors import InvalidDatasetError
+from backend.settings import SettingsError
 
 if TYPE_CHECKING:
     from squeezesam_core.registry import Manifest
@@ -29,8 +29,8 @@ LEFT = (".export-*", ".snapshot-*")
 """Folders that a killed step leaves."""
 
 
-class ClaimedError(InvalidDatasetError):
-    """A folder that holds another round."""
+class ClaimedError(SettingsError):
+    """A folder that was named for a round and holds another one."""
 
 
 @dataclass(frozen=True)

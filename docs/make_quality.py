@@ -4,9 +4,8 @@
     python docs/make_quality.py --data TEST_SETS --detector-only [--weights DIR]
 
 Every figure comes from a command that stands on the page. Finished results are kept in --cache by weights, limit and
-command, so that a run can be stopped and goes on where it was, set by set; the page is written anew
-after each set, with what there is. --detector-only judges just the detector and writes a table to standard output
-instead of the page.
+command, so that a run can be stopped and goes on where it was, set by set; the page is written anew after each set,
+with what there is. --detector-only judges just the detector and writes a table to standard output instead of the page.
 """
 
 import argparse

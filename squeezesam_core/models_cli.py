@@ -78,7 +78,7 @@ def publish(
 
 @models.command()
 def rollback(
-    store: WrittenStore,
+    store: Annotated[str, typer.Option(envvar="SQUEEZESAM_WEIGHTS", help="The store: a folder or s3://….")],
     name: Annotated[str, typer.Argument(help="squeezesam or saliency.")] = "squeezesam",
     as_json: AsJson = False,
 ) -> None:

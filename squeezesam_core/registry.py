@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,11 +133,11 @@ def shipped() -> list[Manifest]:
     return [load_manifest(path.parent) for path in sorted(default_weights().glob(f"*/{MANIFEST}"))]
 
 
-def find(model: str, more: Iterable[Manifest] = ()) -> Manifest:
-    """A version by its folder, or by its version or name among those that ship and `more`. Raises ModelFileError."""
+def find(model: str) -> Manifest:
+    """A version by its folder, or by its version or name among those that ship. Raises ModelFileError."""
     if Path(model).is_dir():
         return load_manifest(Path(model))
-    for manifest in (*shipped(), *more):
+    for manifest in shipped():
         if model in (manifest.version, manifest.name):
             return manifest
     raise ModelFileError(f"There is no model {model!r}.", "See `squeezesam models list`, or give a version's folder.")

@@ -174,11 +174,14 @@ def test_a_round_that_cannot_end_well_is_put_away(
 
     project.annotate(1, UPLOAD, brush())
     jobs.request(FINE_TUNING, 1)
+    stand_in.next = lambda: None
+    fine_tune_job.run(1)
+    jobs.request(FINE_TUNING, 1)
     stand_in.next = fail
     fine_tune_job.run(1)
     assert (state(jobs), current(store)) == ("failed", False)
+    assert jobs.connection.hmget(DONE, "finetune-1") == [b"1"], "the labels of the second request were not looked at"
     stand_in.next = lambda: VERDICT
-    jobs.request(FINE_TUNING, 1)
     fine_tune_job.run(1)
     assert (state(jobs), len(stand_in.gathered)) == ("finished", 2)
 
