@@ -14,14 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from measured import bench, write_part
+
+if TYPE_CHECKING:
+    from squeezesam_core.registry import Manifest
 
 PAGE = Path(__file__).with_name("export.md")
 SUITES = ("core", "training", "int8")
 SIDE, ITEMS, HELD_OUT = 256, 64, 32
-"""Of the int8 table: input side, inputs to calibrate on, inputs to compare on."""
+"""Of the int8 tables: input side, inputs to calibrate on, inputs to compare on."""
+PHONES = "the one that serves in ONNX Runtime's format, for phones"
 
 
 @dataclass(frozen=True)
@@ -87,24 +91,32 @@ def cell(value: float | None) -> str:
 
 
 def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
-    """The serving network, as it ships, made int8 in each setting and compared with its fp32 graph."""
-    from export.calibrate import realistic_feeds
-    from export.onnx import to_onnx
-    from export.parity import compare, of_onnx
-    from export.quantize import FLOAT_LAYERS, quantize
-    from squeezesam_core.benchmark import measure
-    from squeezesam_core.model.torch_session import load_checkpoint_session
+    """Both networks, as they ship, made int8 in each setting and compared with their fp32 graph."""
     from squeezesam_core.registry import default_weights, load_manifest
 
     if not calibration:
         raise SystemExit("int8 needs --calibration DIR …: photos with masks.")
-    manifest = load_manifest(default_weights() / "squeezesam")
+    segmenter, detector = (load_manifest(default_weights() / name) for name in ("squeezesam", "saliency"))
+    return [*int8_of(segmenter, calibration, repeats), "", *int8_of(detector, calibration, repeats)]
+
+
+def int8_of(manifest: "Manifest", calibration: Sequence[Path], repeats: int) -> list[str]:
+    """One network's table. The last row is the file that phones get."""
+    from export.calibrate import realistic_feeds
+    from export.onnx import to_onnx
+    from export.parity import compare, of_onnx
+    from export.phone import to_ort
+    from export.quantize import FLOAT_LAYERS, quantize
+    from squeezesam_core.benchmark import measure
+    from squeezesam_core.model.torch_session import load_checkpoint_session
+
     network: Any = load_checkpoint_session(manifest.path("checkpoint")).network
     spec = type(manifest.spec)(**{**vars(manifest.spec), "side": SIDE})
     observed = realistic_feeds(calibration, spec, ITEMS, seed=0)
     others = realistic_feeds(calibration, spec, HELD_OUT, seed=1)
     settings = (
         Setting("int8, all convolutions and linear layers", None),
+        Setting("int8, blocks 0 to 6 in fp32", re.compile(r"encoder/features\.[0-6]/")),
         Setting("int8, MobileNetV2's blocks 0 to 3 in fp32 (serves)", FLOAT_LAYERS),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -114,6 +126,8 @@ def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
         for number, setting in enumerate(settings):
             files[setting.name] = Path(folder, f"{number}.onnx")
             quantize(fp32, files[setting.name], observed, keep_float=setting.keep_float)
+        files[PHONES] = Path(folder, "phones.ort")
+        to_ort(files[settings[-1].name], files[PHONES])
         rows = measure({name: partial(runner, path, others[0]) for name, path in files.items()}, repeats, "fp32")
         reference = of_onnx(files.pop("fp32"))
         parities = {name: compare(reference, of_onnx(path), others) for name, path in files.items()}
