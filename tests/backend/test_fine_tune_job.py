@@ -122,68 +122,63 @@ def stand_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> Rounds:
     return Rounds(project, monkeypatch)
 
 
+@pytest.fixture
+def stopped(store: Path, project: Project, jobs: RedisJobs, stand_in: Rounds) -> Rounds:
+    """The round of a first request, on one label, was stopped after it had gathered it; it ends well if it goes on."""
+    project.annotate(1, UPLOAD, brush())
+    jobs.request(FINE_TUNING, 1)
+    stand_in.next = lambda: None
+    fine_tune_job.run(1)
+    stand_in.next = lambda: VERDICT
+    return stand_in
+
+
 def current(store: Path) -> bool:
     return (store / "rounds/project-1/current").is_dir()
 
 
 def test_a_request_that_came_after_the_labels_were_gathered_gets_a_round_of_its_own(
-    store: Path, project: Project, jobs: RedisJobs, stand_in: Rounds
+    store: Path, project: Project, jobs: RedisJobs, stopped: Rounds
 ) -> None:
     """Though the round of the first request is stopped and ends in a later job."""
-    project.annotate(1, UPLOAD, brush())
-    jobs.request(FINE_TUNING, 1)
-    stand_in.next = lambda: None
-    fine_tune_job.run(1)
     assert state(jobs) == "queued", "it is not finished because its process was told to end"
     project.annotate(2, UPLOAD, brush())
     jobs.request(FINE_TUNING, 1)
-    stand_in.next = lambda: VERDICT
     fine_tune_job.run(1)
-    assert (stand_in.gathered, current(store)) == ([1], False)
+    assert (stopped.gathered, current(store)) == ([1], False)
     assert jobs.connection.hmget(DONE, "finetune-1") == [b"1"], "the second request is still wanted"
     fine_tune_job.run(1)
-    assert stand_in.gathered == [1, 2]
+    assert stopped.gathered == [1, 2]
     assert jobs.connection.hmget(DONE, "finetune-1") == jobs.connection.hmget(WANTED, "finetune-1") == [b"2"]
 
 
-def test_a_cancelled_round_is_not_gone_on_with(
-    store: Path, project: Project, jobs: RedisJobs, stand_in: Rounds
-) -> None:
-    project.annotate(1, UPLOAD, brush())
-    jobs.request(FINE_TUNING, 1)
-    stand_in.next = lambda: None
-    fine_tune_job.run(1)
+def test_a_cancelled_round_is_not_gone_on_with(project: Project, jobs: RedisJobs, stopped: Rounds) -> None:
     jobs.cancel("finetune-1")
     project.annotate(2, UPLOAD, brush())
     jobs.request(FINE_TUNING, 1)
-    stand_in.next = lambda: VERDICT
     fine_tune_job.run(1)
-    assert stand_in.gathered == [1, 2]
+    assert stopped.gathered == [1, 2]
 
 
 @pytest.mark.parametrize(
     "error", [InvalidDatasetError("A mask is wrong.", "Mend it."), ParityError("int8 differs.", "Label more.")]
 )
 def test_a_round_that_cannot_end_well_is_put_away(
-    store: Path, project: Project, jobs: RedisJobs, stand_in: Rounds, error: Exception
+    store: Path, jobs: RedisJobs, stopped: Rounds, error: Exception
 ) -> None:
     """Or every later request would meet the same data and the same end."""
 
     def fail() -> None:
         raise error
 
-    project.annotate(1, UPLOAD, brush())
     jobs.request(FINE_TUNING, 1)
-    stand_in.next = lambda: None
-    fine_tune_job.run(1)
-    jobs.request(FINE_TUNING, 1)
-    stand_in.next = fail
+    stopped.next = fail
     fine_tune_job.run(1)
     assert (state(jobs), current(store)) == ("failed", False)
     assert jobs.connection.hmget(DONE, "finetune-1") == [b"1"], "the labels of the second request were not looked at"
-    stand_in.next = lambda: VERDICT
+    stopped.next = lambda: VERDICT
     fine_tune_job.run(1)
-    assert (state(jobs), len(stand_in.gathered)) == ("finished", 2)
+    assert (state(jobs), len(stopped.gathered)) == ("finished", 2)
 
 
 def test_tasks_that_are_left_out_are_told_of_and_many_of_them_hold_the_round_up(

@@ -1,5 +1,8 @@
 """Versions to publish, and a store of either kind to publish them in."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import pytest
 from squeezesam_core import registry
 from squeezesam_core.registry import File, Manifest, load_manifest
 from tests.squeezesam_core.conftest import write_version
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +34,17 @@ def folder(tmp_path: Path) -> Path:
 def store(request: pytest.FixtureRequest) -> str:
     """The address of an empty store."""
     return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def killed() -> Callable[..., None]:
+    """Runs a program of Python with arguments, which must end by killing itself."""
+
+    def run(program: str, *arguments: object) -> None:
+        argv = [sys.executable, "-c", program, *map(str, arguments)]
+        assert subprocess.run(argv, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -82,12 +81,10 @@ publish(Path(sys.argv[1]), sys.argv[2])
 
 @pytest.mark.parametrize(("step", "count"), [("_put_file", 0), ("_pipe_file", 0), ("_pipe_file", 1)])
 def test_a_killed_publisher_leaves_the_old_version_serving(
-    bucket: str, exported: Callable[[str], Path], step: str, count: int
+    bucket: str, exported: Callable[[str], Path], killed: Callable[..., None], step: str, count: int
 ) -> None:
     first = publish(exported("a"), bucket)
-    argv = [sys.executable, "-c", KILL_ME, exported("b"), bucket, step, str(count)]
-    killed = subprocess.run([str(part) for part in argv], cwd=REPOSITORY, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed(KILL_ME, exported("b"), bucket, step, count)
     assert load_whole(locate(bucket, "squeezesam")).version == first.version
     second = publish(exported("b"), bucket)
     assert load_whole(locate(bucket, "squeezesam")).version == second.version

@@ -1,9 +1,6 @@
 """A store in a folder: publishers that are killed, and what else only a folder has."""
 
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,12 +105,10 @@ folder.FolderStore(Path(sys.argv[2])).publish(Path(sys.argv[1]), None, None)
     [("_flush", 0), ("_flush", 3), ("load_whole", 0), ("load_whole", 1), ("_point", 0), ("_flush", 7)],
 )
 def test_a_killed_publisher_leaves_the_old_version_serving(
-    folder: Path, exported: Callable[[str], Path], step: str, count: int
+    folder: Path, exported: Callable[[str], Path], killed: Callable[..., None], step: str, count: int
 ) -> None:
     first = publish(exported("a"), folder)
-    argv = [sys.executable, "-c", KILL_ME, exported("b"), folder, step, str(count)]
-    killed = subprocess.run([str(part) for part in argv], cwd=REPOSITORY, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed(KILL_ME, exported("b"), folder, step, count)
     assert locate(folder, "squeezesam") == first.directory
     load_whole(first.directory)
     second = publish(exported("b"), folder)
