@@ -229,20 +229,29 @@ def saliency_item(photos: Photos, rng: np.random.Generator, like: Frame) -> Sali
     """A photo with its teacher's map, or with people's masks where they say better what stands out.
 
     like: of a photo whose aspect its own is like, and of the view's size. Bad records are logged and skipped.
+    Raises InvalidDatasetError if there is nothing to learn from.
     """
-    while True:
-        photo, image = _draw(photos, rng, like.image)
-        try:
-            target = _saliency_target(photo, (image.shape[1], image.shape[0]))
-            break
-        except InvalidDatasetError as error:
-            log.warning("%s: left out. %s", photo.path, error)
+    image, target = _told(photos, rng, like.image)
     view = None
     if rng.random() < BACKGROUND_SHARE:
         view = background_view(rng, target, like.network)
     if view is None:
         view = random_view(rng, (image.shape[1], image.shape[0]), like.network, None)
     return SaliencyItem(normalise(random_colours(rng, view.image(image))), np.clip(view.coverage(target), 0, 1))
+
+
+def _told(photos: Photos, rng: np.random.Generator, near: Size) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The pixels of a photo and its target, at its size. Raises InvalidDatasetError if MOST_DRAWS photos have none."""
+    for _ in range(MOST_DRAWS):
+        photo, image = _draw(photos, rng, near)
+        try:
+            return image, _saliency_target(photo, (image.shape[1], image.shape[0]))
+        except InvalidDatasetError as error:
+            log.warning("%s: left out. %s", photo.path, error)
+    raise InvalidDatasetError(
+        f"Of {MOST_DRAWS} photos drawn none has a map or masks that can be read.",
+        "See what is wrong with them: squeezesam dataset check DIR.",
+    )
 
 
 def _saliency_target(photo: Photo, size: Size) -> NDArray[np.float32]:

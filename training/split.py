@@ -11,11 +11,14 @@ from zlib import crc32
 
 import numpy as np
 
+from squeezesam_core.errors import InvalidDatasetError
 from squeezesam_core.geometry import Size
 from training.datasets.corpus import Photo
 
 MOST_TRIES = 50
 """Of drawing a photo of an aspect: the few that have it may all be held out."""
+MOST_DRAWS = 10_000
+"""Of drawing a photo at all: then every one is held out."""
 
 
 class Photos(Protocol):
@@ -39,10 +42,15 @@ class TrainingPart:
     share: float
 
     def draw(self, rng: np.random.Generator, near: Size | None = None) -> Photo:
-        tries = 0
-        while is_held_out((photo := self.photos.draw(rng, near if tries < MOST_TRIES else None)).path, self.share):
-            tries += 1
-        return photo
+        """As Photos. Raises InvalidDatasetError if all photos are held out."""
+        for tries in range(MOST_DRAWS):
+            photo = self.photos.draw(rng, near if tries < MOST_TRIES else None)
+            if not is_held_out(photo.path, self.share):
+                return photo
+        raise InvalidDatasetError(
+            f"Of {MOST_DRAWS} photos drawn all are held out of training.",
+            "Add photos, or hold out a smaller share (held_out).",
+        )
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,14 @@ def test_nothing_to_learn_from_is_refused(harm: str, tmp_path: Path, monkeypatch
     assert caught.value.remedy
 
 
+def test_photos_without_a_target_that_can_be_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = drawn(tmp_path, stroke(40))
+    (tmp_path / "drawn/masks/0.png").write_bytes(b"this is no mask")
+    monkeypatch.setattr("training.items.MOST_DRAWS", 5)
+    with pytest.raises(InvalidDatasetError, match="Of 5 photos drawn none has a map"):
+        saliency_item(Counted(corpus, 5), np.random.default_rng(0), LIKE)
+
+
 def test_saliency_target_prefers_agreeing_masks(corpus_root: Path) -> None:
     corpus = read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=False)
     item = saliency_item(corpus, np.random.default_rng(0), LIKE)

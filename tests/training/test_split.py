@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from squeezesam_core.errors import InvalidDatasetError
 from training.datasets.corpus import read_corpus
 from training.split import OfAnyAspect, TrainingPart, is_held_out
 
@@ -24,6 +25,12 @@ def test_where_all_photos_of_an_aspect_are_held_out_others_are_drawn(aspects_roo
     monkeypatch.setattr("training.split.is_held_out", lambda path, _share: path.stem == "0")
     rng = np.random.default_rng(0)
     assert {part.draw(rng, (80, 100)).path.stem for _ in range(50)} == {"1", "2", "3", "4", "5"}
+
+
+def test_a_corpus_held_out_as_a_whole_ends_the_run(corpus_root: Path) -> None:
+    part = TrainingPart(read_corpus([{"directory": "shapes", "maps": "maps"}], corpus_root, masks_only=True), 1.0)
+    with pytest.raises(InvalidDatasetError, match="all are held out"):
+        part.draw(np.random.default_rng(0))
 
 
 def test_a_square_networks_photos_have_any_aspect(aspects_root: Path) -> None:
