@@ -19,7 +19,7 @@ def connect(
     Returns Label Studio's description of the backend. Raises ConfigurationError with the mended configuration, or
     LabelStudioError.
     """
-    check(label_studio.call("GET", f"/api/projects/{project}/")["label_config"])
+    check(label_studio.project(project)["label_config"])
     wanted: dict[str, Any] = {"url": backend_url, "project": project, "title": TITLE, "is_interactive": True}
     if user is not None and password is not None:
         wanted |= {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}

@@ -23,6 +23,7 @@ from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
 from backend.allowed_job import FINE_TUNE, PRE_ANNOTATE, AllowedJob
+from backend.label_studio import MissingProjectError
 from backend.outbox import FINE_TUNING, PRE_ANNOTATION, QueueError
 from backend.settings import Settings, SettingsError
 from backend.status import JobRecord, JobsOverview
@@ -56,8 +57,8 @@ LONGEST = 24 * 3600
 """Seconds until a job counts as stuck; it goes on in a new one."""
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 5.0
 
-FOR_GOOD = (InvalidDatasetError, ParityError, SettingsError)
-"""Errors that somebody must mend before the work is asked for again."""
+FOR_GOOD = (InvalidDatasetError, MissingProjectError, ParityError, SettingsError)
+"""Errors that somebody must mend before the work is asked for again; a deleted project's is never asked for again."""
 
 WAITING = ("queued", "running")
 ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)

@@ -22,6 +22,14 @@ class LabelStudioError(SqueezeSAMError):
     """Label Studio is not reachable, refuses the key, or answers with an error."""
 
 
+class MissingError(LabelStudioError):
+    """Label Studio has nothing at an address, or does not show it to the key's user."""
+
+
+class MissingProjectError(LabelStudioError):
+    """Label Studio has no such project, or does not show it to the key's user."""
+
+
 class LabelStudio:
     """One Label Studio server and our key to it.
 
@@ -73,14 +81,24 @@ class LabelStudio:
         return {"Authorization": f"Bearer {token}"}
 
     def call(self, method: str, path: str, json: Any = None) -> Any:
-        """Call the API and return its JSON. Raises LabelStudioError with what Label Studio said."""
+        """Call the API; return its JSON. Raises LabelStudioError with what Label Studio said, MissingError for 404."""
         response = self._send(method, path, json, self.headers())
         if response.status_code == 401:
             raise LabelStudioError(f"Label Studio at {self.url} refuses the key (401 on {path}).", KEY_REMEDY)
         if response.is_error:
+            kind = MissingError if response.status_code == 404 else LabelStudioError
             said = response.text[:500]
-            raise LabelStudioError(f"{method} {path} gave {response.status_code}: {said}", _remedy(response))
+            raise kind(f"{method} {path} gave {response.status_code}: {said}", _remedy(response))
         return response.json() if response.content else None
+
+    def project(self, number: int) -> dict[str, Any]:
+        """A project's settings. Raises LabelStudioError, MissingProjectError if there is none of that number."""
+        try:
+            project: dict[str, Any] = self.call("GET", f"/api/projects/{number}/")
+        except MissingError as error:
+            cause = f"Label Studio at {self.url} has no project {number}, or does not show it to the key's user."
+            raise MissingProjectError(cause, "Check the project's number, and whose key it is.") from error
+        return project
 
     def prediction(self, number: int) -> list[dict[str, Any]]:
         """The regions ("result") of a prediction. Raises LabelStudioError."""

@@ -50,7 +50,7 @@ def pre_annotate(
     report: called after each task; the run ends early when it returns False.
     Raises ConfigurationError, or LabelStudioError if the tasks cannot be listed.
     """
-    config = check(label_studio.call("GET", f"/api/projects/{project}/")["label_config"])
+    config = check(label_studio.project(project)["label_config"])
     renewal = _Renewal(project, label_studio, annotator, config)
     summary = Summary()
     waiting: deque[tuple[int, Future[None]]] = deque()

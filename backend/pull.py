@@ -60,7 +60,7 @@ def pull(
     once; memory holds the labels of one page of tasks. report: called after each page.
     Raises ConfigurationError, or LabelStudioError if the tasks cannot be listed: labels.json then stays as it was.
     """
-    config = parse(label_studio.call("GET", f"/api/projects/{project}/")["label_config"])
+    config = parse(label_studio.project(project)["label_config"])
     (out / IMAGES).mkdir(parents=True, exist_ok=True)
     pulled, photos = Pulled(), _Photos(out, images)
     unfinished = out / f".{LABELS}.unfinished"

@@ -59,7 +59,7 @@ def _server(
 def _project(
     settings: Settings, label_studio: LabelStudio, client: httpx.Client, number: int, address: str | None
 ) -> Iterator[Finding]:
-    described = label_studio.call("GET", f"/api/projects/{number}/")
+    described = label_studio.project(number)
     yield project.labeling_configuration(described)
     yield project.shown_predictions(described)
     backends = label_studio.call("GET", f"/api/ml?project={number}")

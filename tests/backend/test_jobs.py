@@ -12,8 +12,9 @@ from rq.serializers import JSONSerializer
 from backend import jobs as backend_jobs
 from backend.allowed_job import PRE_ANNOTATE, AllowedJob
 from backend.jobs import WANTED, RedisJobs
+from backend.label_studio import MissingProjectError
 from backend.outbox import FINE_TUNING, PRE_ANNOTATION, QueueError
-from squeezesam_core.errors import InvalidDatasetError, InvalidImageError
+from squeezesam_core.errors import InvalidDatasetError, InvalidImageError, SqueezeSAMError
 from tests.backend.watching import state
 
 
@@ -115,11 +116,16 @@ def test_fine_tuning_waits_in_a_queue_of_its_own(jobs: RedisJobs, queue: Queue) 
     assert {job.kind: job.state for job in jobs.overview().jobs} == {PRE_ANNOTATION: "queued", FINE_TUNING: "cancelled"}
 
 
-def test_labels_that_are_too_few_are_told_once_and_not_tried_again(jobs: RedisJobs) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [InvalidDatasetError("Two photos are too few.", "Label more."), MissingProjectError("No project 3.", "Check it.")],
+    ids=["too few labels", "deleted project"],
+)
+def test_what_another_try_would_meet_again_is_told_once(jobs: RedisJobs, error: SqueezeSAMError) -> None:
     jobs.request(FINE_TUNING, 3)
     with jobs.running(FINE_TUNING, 3):
-        raise InvalidDatasetError("Two photos are too few.", "Label more.")
-    assert (state(jobs), jobs.overview().jobs[0].message) == ("failed", "Two photos are too few. Label more.")
+        raise error
+    assert (state(jobs), jobs.overview().jobs[0].message) == ("failed", str(error))
     AllowedJob.fetch("finetune-3", jobs.connection, JSONSerializer).delete()  # as RQ does when it has ended
     jobs.reconcile()
     assert state(jobs) == "failed"

@@ -14,7 +14,7 @@ from backend.annotator import Annotator
 from backend.cache import ByteCache
 from backend.cli import app
 from backend.images import ImageLimits, ImageSource
-from backend.label_studio import LabelStudio, LabelStudioError
+from backend.label_studio import LabelStudio, LabelStudioError, MissingProjectError
 from backend.preannotate import Summary, pre_annotate
 from backend.project_tasks import PAGE
 from tests.backend.label_studio_server import LEGACY_KEY, PERSONAL_KEY, Project
@@ -25,11 +25,11 @@ OTHERS = "yolo-v8"
 
 @pytest.fixture
 def run(project: Project, service) -> Callable[..., Summary]:
-    def call(key: str = LEGACY_KEY, **options) -> Summary:
+    def call(key: str = LEGACY_KEY, number: int = 1, **options) -> Summary:
         with httpx.Client() as client:
             label_studio = LabelStudio(project.url, key, client)
             images = ImageSource(client, ImageLimits(2**20, 10**6), label_studio)
-            return pre_annotate(1, label_studio, Annotator(service, images.load, ByteCache(0)), **options)
+            return pre_annotate(number, label_studio, Annotator(service, images.load, ByteCache(0)), **options)
 
     return call
 
@@ -141,6 +141,12 @@ def test_memory_does_not_grow_with_the_project(project: Project, run, service, m
     project.keeps_results = False
     peak(1)
     assert peak(40) < peak(10) + 1_000_000
+
+
+def test_a_project_that_is_not_there_ends_the_run(project: Project, run) -> None:
+    project.add_tasks(1)
+    with pytest.raises(MissingProjectError, match="no project 7"):
+        run(number=7)
 
 
 def test_a_wrong_key_ends_the_run(run) -> None:
