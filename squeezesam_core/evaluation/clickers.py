@@ -1,9 +1,9 @@
 """Simulated annotators: where the next click goes."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from squeezesam_core.evaluation.distances import depths
 from squeezesam_core.prompts import Point
 
 
@@ -20,8 +20,8 @@ def error_centre(
     All arrays (H, W) bool; pixels in `ignore` are no error, pixels in `clicked` are not clicked again.
     """
     counts = np.ones_like(truth) if ignore is None else ~ignore
-    missing = _distances(truth & ~mask & counts)
-    surplus = _distances(~truth & mask & counts)
+    missing = depths(truth & ~mask & counts)
+    surplus = depths(~truth & mask & counts)
     if clicked is not None:
         missing[clicked] = 0
         surplus[clicked] = 0
@@ -37,8 +37,3 @@ def random_clicks(rng: np.random.Generator, truth: NDArray[np.bool_], count: int
     """`count` random pixels of the object, all at once (paper, table 2); truth (H, W) bool, not empty."""
     chosen = rng.choice(np.flatnonzero(truth), size=count)
     return tuple(Point(index % truth.shape[1] + 0.5, index // truth.shape[1] + 0.5) for index in chosen.tolist())
-
-
-def _distances(area: NDArray[np.bool_]) -> NDArray[np.float32]:
-    padded = np.pad(area.astype(np.uint8), 1)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 0)[1:-1, 1:-1], np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from squeezesam_core import masks
+from squeezesam_core.evaluation.distances import depths, distances
 
 BEST, WORST = 0.84, 0.76
 """The IoU of a flawed mask with the true one is drawn between; the flaw that comes nearest to it is taken."""
@@ -31,12 +32,12 @@ def flawed(truth: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.boo
 
 
 def _thin(truth: NDArray[np.bool_], strength: float, _: np.random.Generator) -> NDArray[np.bool_]:
-    depth = cv2.distanceTransform(np.pad(truth.astype(np.uint8), 1), cv2.DIST_L2, 0)[1:-1, 1:-1]
+    depth = depths(truth)
     return np.asarray(depth > strength * depth.max() / 2)
 
 
 def _thick(truth: NDArray[np.bool_], strength: float, _: np.random.Generator) -> NDArray[np.bool_]:
-    outside = cv2.distanceTransform((~truth).astype(np.uint8), cv2.DIST_L2, 0)
+    outside = distances(~truth)
     return np.asarray(outside <= strength * _scale(truth) / 4)
 
 
