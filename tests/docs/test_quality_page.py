@@ -85,3 +85,27 @@ def test_every_protocol_on_the_page_exists(quality: ModuleType) -> None:
     named = {column.protocol.split()[0] for column in columns} | set(quality.COMPARED)
     assert named <= set(PROTOCOLS)
     assert set(PROTOCOLS) - named == {"detections"}, "it needs boxes that no set has"
+
+
+@pytest.mark.parametrize(
+    ("fp32", "mean", "reached"),
+    [(0.80, "+0.0", "goal"), (0.807, "-0.7", "floor"), (0.793, "+0.7", "floor"), (0.82, "-2.0", "neither")],
+)
+def test_int8_is_judged_by_the_mean_of_the_sets(quality: ModuleType, fp32: float, mean: str, reached: str) -> None:
+    class Measured(Known):
+        def get(self, name: str, protocol: str, precision: str = "int8") -> dict:
+            value = 0.8 if precision == "int8" else fp32
+            return {"n": 5, "iou@1": value, "model": "squeezesam-1"} if protocol == "error-clicks" else {}
+
+    dashes = " | ".join(["-"] * 7)
+    lines = quality.page(Measured(), None).splitlines()
+    assert f"| mean | | {mean} | {dashes} |" in lines
+    assert f"| reached | | {reached} | {dashes} |" in lines
+
+
+def test_without_every_set_int8_is_not_judged(quality: ModuleType) -> None:
+    class Measured(Known):
+        def get(self, name: str, protocol: str, precision: str = "int8") -> dict:
+            return {"n": 5, "iou@1": 0.8, "model": "squeezesam-1"} if name == "pets" and "error" in protocol else {}
+
+    assert f"| reached | | {' | '.join(['-'] * 8)} |" in quality.page(Measured(), None).splitlines()
