@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("export.md")
 SUITES = ("core", "training", "int8")
-SIDE, ITEMS, HELD_OUT = 256, 64, 32
-"""Of the int8 tables: input side, inputs to calibrate on, inputs to compare on."""
+ITEMS, HELD_OUT = 64, 32
+"""Of the int8 tables: inputs to calibrate on, inputs to compare on."""
 PHONES = "the one that serves in ONNX Runtime's format, for phones"
 
 
@@ -111,9 +111,8 @@ def int8_of(manifest: "Manifest", calibration: Sequence[Path], repeats: int) -> 
     from squeezesam_core.model.torch_session import load_checkpoint_session
 
     network: Any = load_checkpoint_session(manifest.path("checkpoint")).network
-    spec = type(manifest.spec)(**{**vars(manifest.spec), "side": SIDE})
-    observed = realistic_feeds(calibration, spec, ITEMS, seed=0)
-    others = realistic_feeds(calibration, spec, HELD_OUT, seed=1)
+    observed = realistic_feeds(calibration, manifest.spec, ITEMS, seed=0)
+    others = realistic_feeds(calibration, manifest.spec, HELD_OUT, seed=1)
     settings = (
         Setting("int8, all convolutions and linear layers", None),
         Setting("int8, blocks 0 to 6 in fp32", re.compile(r"encoder/features\.[0-6]/")),
@@ -133,8 +132,9 @@ def int8_of(manifest: "Manifest", calibration: Sequence[Path], repeats: int) -> 
         parities = {name: compare(reference, of_onnx(path), others) for name, path in files.items()}
         sizes = {name: path.stat().st_size / 1e6 for name, path in (("fp32", fp32), *files.items())}
     lines = [
-        f"`python docs/make_speed.py --suites int8 --calibration DIR …`: `{manifest.version}` at {SIDE} px, calibrated",
-        f"on {ITEMS} inputs, against fp32 on {HELD_OUT} others, one thread:",
+        "`python docs/make_speed.py --suites int8 --calibration DIR …`:",
+        f"`{manifest.version}` at {manifest.spec.side} px, calibrated on {ITEMS} inputs,",
+        f"against fp32 on {HELD_OUT} others, one thread:",
         "",
         "| | SNR | pixels on the same side | IoU of the masks | p50 | ratio | file |",
         "|---|---|---|---|---|---|---|",
