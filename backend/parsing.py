@@ -9,13 +9,14 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 Parsed = TypeVar("Parsed")
+Text = TypeVar("Text", bytes, str)
 
 INLINE_BYTES = 256 * 2**10
 """Larger bodies are parsed on a thread: megabytes take up to seconds, in which the event loop would answer nobody. Most
 clicks are smaller, and parsed sooner than a thread of a busy machine gets its turn."""
 
 
-async def parsed(parse: Callable[[bytes], Parsed], body: bytes, limiter: CapacityLimiter | None = None) -> Parsed:
+async def parsed(parse: Callable[[Text], Parsed], body: Text, limiter: CapacityLimiter | None = None) -> Parsed:
     """parse(body), and what it raises.
 
     limiter: of large bodies parsed at once. Python runs one thread at a time, so the loop has to wait for each of them.

@@ -97,7 +97,7 @@ def routes(
     @router.post("/setup")
     async def setup(request: SetupRequest) -> dict[str, str]:
         try:
-            await to_thread.run_sync(check, request.label_config, limiter=parsing)
+            await parsed(check, request.label_config, parsing)
         except SqueezeSAMError as error:
             problems.record("Reading the project's labeling configuration", error)
         return {"model_version": version()}
