@@ -28,6 +28,11 @@ ITEMS, HELD_OUT = 64, 32
 PHONES = "the one that serves in ONNX Runtime's format, for phones"
 
 
+_EARLY, _LATE = range(7), range(14, 18)
+FLOAT_WAYS = ((*range(4),), (*_EARLY,), (*range(4), *_LATE), (*_EARLY, *_LATE), (*range(18),))
+"""Of the int8 tables: blocks of MobileNetV2 that stay in fp32."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One way to make the int8 file; keep_float finds the nodes that stay in fp32."""
@@ -103,21 +108,24 @@ def int8(calibration: Sequence[Path], repeats: int) -> list[str]:
 def int8_of(manifest: "Manifest", calibration: Sequence[Path], repeats: int) -> list[str]:
     """One network's table. The last row is the file that phones get."""
     from export.calibrate import realistic_feeds
+    from export.float_blocks import FLOAT_BLOCKS, layers_of
     from export.onnx import to_onnx
     from export.parity import compare, of_onnx
     from export.phone import to_ort
-    from export.quantize import FLOAT_LAYERS, quantize
+    from export.quantize import quantize
     from squeezesam_core.benchmark import measure
     from squeezesam_core.model.torch_session import load_checkpoint_session
 
     network: Any = load_checkpoint_session(manifest.path("checkpoint")).network
     observed = realistic_feeds(calibration, manifest.spec, ITEMS, seed=0)
     others = realistic_feeds(calibration, manifest.spec, HELD_OUT, seed=1)
-    settings = (
+    serves = FLOAT_BLOCKS[manifest.name]
+    ways = [way for way in FLOAT_WAYS if way != tuple(serves)]
+    settings = [
         Setting("int8, all convolutions and linear layers", None),
-        Setting("int8, blocks 0 to 6 in fp32", re.compile(r"encoder/features\.[0-6]/")),
-        Setting("int8, MobileNetV2's blocks 0 to 3 in fp32 (serves)", FLOAT_LAYERS),
-    )
+        *(Setting(f"int8, {blocks_named(way)} in fp32", layers_of(way)) for way in ways),
+        Setting(f"int8, {blocks_named(serves)} in fp32 (serves)", layers_of(serves)),
+    ]
     with tempfile.TemporaryDirectory() as folder:
         fp32 = Path(folder, "fp32.onnx")
         to_onnx(network, fp32)
@@ -149,6 +157,13 @@ def int8_of(manifest: "Manifest", calibration: Sequence[Path], repeats: int) -> 
         shown = *close, f"{row.p50_ms:.1f} ms", cell(row.ratio), f"{sizes[row.name]:.1f} MB"
         lines.append(f"| {row.name} | " + " | ".join(shown) + " |")
     return lines
+
+
+def blocks_named(blocks: Sequence[int]) -> str:
+    """As in "blocks 0 to 6, 14 to 17"."""
+    starts = [block for block in blocks if block - 1 not in blocks]
+    ends = [block for block in blocks if block + 1 not in blocks]
+    return "blocks " + ", ".join(f"{start} to {end}" for start, end in zip(starts, ends, strict=True))
 
 
 def runner(path: Path, feeds: dict[str, Any]) -> Callable[[], object]:

@@ -130,7 +130,7 @@ def _paper_file(folder: Path, side: int, precision: str) -> Path:
     if precision == "fp32":
         to_onnx(_paper_network(side), path)
     else:
-        quantize(_paper_file(folder, side, "fp32"), path, [_named(_paper_network(side).spec)])
+        quantize(_paper_file(folder, side, "fp32"), path, [_named(_paper_network(side).spec)], keep_float=None)
     return path
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from export.calibrate import Feeds, realistic_feeds
 from export.exchange import replace_folder
+from export.float_blocks import float_layers
 from export.onnx import check_graph, to_onnx
 from export.parity import Parity, compare, of_onnx, threshold_of
 from export.phone import Format, write_phone_file
@@ -51,7 +52,7 @@ def write_bundle(
         fp32, int8 = work / f"{name}.fp32.onnx", work / f"{name}.int8.onnx"
         to_onnx(network, fp32)
         check_graph(network, fp32, others[:GRAPH_CHECKS])
-        quantize(fp32, int8, realistic_feeds(photos, network.spec, items, seed=0))
+        quantize(fp32, int8, realistic_feeds(photos, network.spec, items, seed=0), keep_float=float_layers(name))
         parity = compare(of_onnx(fp32), of_onnx(int8), others)
         parity.check(f"{name} in int8")
         content = {"network": checkpoint.half(network.state_dict()), "preset": preset, "side": network.spec.side}

@@ -5,6 +5,7 @@ XNNPACK takes one free dimension at most: it is the number of points, and the ph
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,6 @@ from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 
 MOST_POINTS = 64
-FLOAT_MODULES = re.compile(r"\bencoder\.features\.[0-3]\b")
-"""MobileNetV2's first four blocks stay in fp32, as in the ONNX file (quantize.FLOAT_LAYERS)."""
-
 INPUTS = ("image", "points", "labels")
 
 
@@ -40,11 +38,13 @@ class _Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
         return model
 
 
-def to_program(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Feeds]) -> None:
+def to_program(
+    network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Feeds], keep_float: re.Pattern[str]
+) -> None:
     """Write `path`: inputs image (1, C, side, side), points (1, N, 2), labels (1, N), N from 1 to MOST_POINTS, and
     outputs logits (1, 4, side/4, side/4), iou (1, 4); or input image and output map, of a detector.
 
-    feeds: calibrate.realistic_feeds of side x side.
+    feeds: calibrate.realistic_feeds of side x side. Modules whose name keep_float finds stay in fp32.
     """
     folded = fold(network)
     graph = Map(folded) if isinstance(folded, SaliencyNet) else folded
@@ -55,7 +55,7 @@ def to_program(network: SqueezeSAM | SaliencyNet, path: Path, feeds: Sequence[Fe
     with torch.no_grad():
         exported = torch.export.export(graph, example, dynamic_shapes=free)
         quantizer = _Quantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-        prepared = prepare_pt2e(exported.module(), quantizer.set_filter_function(_in_int8))
+        prepared = prepare_pt2e(exported.module(), quantizer.set_filter_function(partial(_in_int8, keep_float)))
         for tensors in inputs:
             prepared(*tensors)
         quantized = torch.export.export(convert_pt2e(prepared), example, dynamic_shapes=free)
@@ -74,8 +74,8 @@ def _tensors(feed: Feeds) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(feed[name].copy()) for name in INPUTS if name in feed)
 
 
-def _in_int8(node: torch.fx.Node) -> bool:
+def _in_int8(keep_float: re.Pattern[str], node: torch.fx.Node) -> bool:
     value = node.meta.get("val")
     modules = node.meta.get("nn_module_stack", {}).values()
     is_float = isinstance(value, Tensor) and value.dtype == torch.float32
-    return is_float and not any(FLOAT_MODULES.search(name) for name, _ in modules)
+    return is_float and not any(keep_float.search(name) for name, _ in modules)

@@ -13,6 +13,7 @@ import onnxruntime
 
 from export.calibrate import realistic_feeds
 from export.exchange import replace_folder
+from export.float_blocks import float_layers
 from export.parity import compare, of_onnx
 from squeezesam_core.geometry import NetworkInput
 from squeezesam_core.model import checkpoint
@@ -54,7 +55,7 @@ def write_phone_file(
         from export import executorch
 
         path = folder / f"{name}.int8.pte"
-        executorch.to_program(network, path, realistic_feeds(photos, spec, items, seed=0))
+        executorch.to_program(network, path, realistic_feeds(photos, spec, items, seed=0), float_layers(name))
         run, maker = executorch.run_of(path), "executorch"
     else:
         path = folder / f"{name}.int8.ort"

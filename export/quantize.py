@@ -19,10 +19,6 @@ OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "Concat", "MaxPool", "Clip", "Relu
 """Operators that run in int8. MatMuls of two activations (attention, the product of mask head and pixels) stay in
 fp32: they are small, and what they compute decides every pixel."""
 
-FLOAT_LAYERS = re.compile(r"encoder/features\.[0-3]/")
-"""MobileNetV2's first four blocks stay in fp32: int8 there costs more accuracy than in all other layers together, for
-a tenth of fp32's time (docs/export.md)."""
-
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, feeds: Sequence[Feeds]) -> None:
@@ -37,12 +33,13 @@ def quantize(
     int8: Path,
     feeds: Sequence[Feeds],
     *,
-    keep_float: re.Pattern[str] | None = FLOAT_LAYERS,
+    keep_float: re.Pattern[str] | None,
     operators: Sequence[str] = OPERATORS,
     every_cpu: bool = True,
 ) -> None:
     """Write `int8` from `fp32`, with ranges observed on `feeds`; nodes whose name `keep_float` finds stay in fp32.
 
+    keep_float: float_blocks.float_layers of the network; None: all in int8.
     every_cpu: weights in 7 bits; else in 8, for CPUs with VNNI alone.
     """
     with tempfile.TemporaryDirectory(dir=int8.parent) as folder:  # goes with the export's own if it is killed
