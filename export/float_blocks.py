@@ -2,7 +2,7 @@
 
 The first blocks cost more accuracy in int8 than all other layers together, for a tenth of fp32's time. The detector's
 last stage has outliers: on a few photos its residuals are twelve times as large as on most, and a scale made for these
-leaves the others five bits. At stride 32 it is few pixels, so fp32 costs it next to no time.
+leaves the others five bits.
 """
 
 import re
