@@ -23,6 +23,9 @@ MAP_SHARE = 0.5
 """The map's share in the mask; the rest is the segmenter's."""
 RIM = 0.02
 """The map counts this far around the blob, a share of the map's longer side: other blobs are other things."""
+CONTRAST = 3.0
+"""How much farther from the middle the segmenter is shown the map's values: from a crisper start it draws a better mask
+(docs/model.md)."""
 SIDE = 512
 """The longer side of the photo that the outline is moved on."""
 LEAST = 1e-6
@@ -36,7 +39,7 @@ def whole_object(session: Session, prepared: PreparedImage, blob: Blob, saliency
     (h, w) float32 in 0..1 and shows the whole photo.
     """
     prompt = blob.prompt(prepared.frame.image)
-    drawn = segment(session, prepared, prompt, saliency)
+    drawn = segment(session, prepared, prompt, _crisp(saliency))
     size = _finer(drawn, saliency)
     around = max(1, round(RIM * max(blob.mask.shape)))
     lit = cv2.dilate(blob.mask.astype(np.uint8), np.ones((2 * around + 1, 2 * around + 1), np.uint8)) > 0
@@ -56,6 +59,10 @@ def outlined(segmentation: Segmentation, prepared: PreparedImage, blob: Blob) ->
     fine = cv2.resize(sigmoid(segmentation.logits), (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_LINEAR)
     moved = _logits(edges.follow(np.asarray(fine, np.float32), photo))
     return replace(segmentation, logits=_cleaned(moved, blob.prompt(prepared.frame.image), segmentation))
+
+
+def _crisp(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.clip((saliency - 0.5) * CONTRAST + 0.5, 0, 1), np.float32)
 
 
 def _finer(drawn: Segmentation, saliency: NDArray[np.float32]) -> Size:

@@ -78,6 +78,22 @@ def test_the_mask_is_where_the_mean_is_over_one_half(blob: float, lit: float, ot
     assert session.started_from[0] == pytest.approx(0.99, abs=0.02), "the map is the previous mask"
 
 
+@pytest.mark.usefixtures("one_look")
+@pytest.mark.parametrize(
+    ("lit", "shown"),
+    [(0.95, 1.0), (0.62, 0.86), (0.5, 0.5), (0.38, 0.14), (0.2, 0.0)],
+    ids=["bright", "half lit", "in the middle", "half dark", "dark"],
+)
+def test_the_segmenter_starts_from_a_crisper_map(lit: float, shown: float) -> None:
+    saliency = np.zeros((32, 64), np.float32)
+    saliency[BLOB] = 0.99
+    found = most_salient_blob(saliency)
+    assert found is not None
+    session = Says(blob=2.0, other=-9.0)
+    whole_object(session, prepare(PHOTO, session.spec), found, np.full((32, 64), lit, np.float32))
+    assert session.started_from[0] == pytest.approx(shown, abs=0.02)
+
+
 def test_what_the_window_does_not_show_stays_outside(service) -> None:
     saliency = np.zeros((32, 64), np.float32)
     saliency[BLOB] = 0.99
