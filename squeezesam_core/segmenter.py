@@ -17,7 +17,7 @@ from squeezesam_core.session import Session
 
 SINGLE = 0
 """The mask that answers every prompt but one ambiguous click."""
-ANEW_LEAD = 0.06
+ANEW_LEAD = 0.1
 """How much surer (predicted IoU) a look anew must be than the mask that goes on from the one before."""
 MOST_SIDE = 1024
 """The longer side, at most, of a mask that is handed on as the next call's `previous`."""
