@@ -4,11 +4,15 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from backend.annotator import Annotator, Service
 from backend.cache import ByteCache
 from backend.images import Photo
 from squeezesam_core.geometry import NetworkInput
+
+settings.register_profile("any machine", deadline=None)  # a busy one is slow, not wrong
+settings.load_profile("any machine")
 
 
 class DrawingSegmenter:

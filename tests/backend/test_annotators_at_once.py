@@ -78,7 +78,7 @@ def test_no_answer_is_crossed(service):
     with server(service) as together, server(service) as alone:
         numbers = iter(range(1, 10**6))
 
-        @settings(max_examples=10, deadline=None)
+        @settings(max_examples=10)
         @given(EIGHT)
         def replies_are_those_of_one_annotator(eight):
             people = [(next(numbers), photo, clicks) for photo, clicks in eight]

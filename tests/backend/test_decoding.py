@@ -84,7 +84,7 @@ def test_only_formats_of_photos_are_read(data):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]), st.data())
 def test_a_damaged_file_is_no_image_or_one_within_the_limits(format, data):
     file = bytearray(photo(format=format))

@@ -78,5 +78,5 @@ class Annotator(RuleBasedStateMachine):
             assert {mark.id for mark in self.last.marks} <= {mark.id for mark in self.page}
 
 
-Annotator.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+Annotator.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
 TestAnnotator = Annotator.TestCase

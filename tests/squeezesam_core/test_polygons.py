@@ -103,7 +103,7 @@ def test_other_fills_give_nearly_the_same_mask():
         assert masks.iou(filled, mask) > 0.93
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 59), st.integers(0, 39), st.integers(1, 25), st.booleans()), min_size=1, max_size=6

@@ -41,13 +41,13 @@ def test_sdk_decodes_what_we_encode(mask: np.ndarray) -> None:
     assert np.array_equal(decode_rle(encode(mask)).reshape(height, width, 4)[:, :, 3] > 0, mask)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40))))
 def test_round_trip(mask: np.ndarray) -> None:
     assert np.array_equal(decode(encode(mask), (mask.shape[1], mask.shape[0])), mask)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(4)), elements=st.sampled_from([0, 7])))
 def test_decodes_what_the_sdk_writes_for_any_pixels(pixels: np.ndarray) -> None:
     height, width, _ = pixels.shape

@@ -13,7 +13,7 @@ from squeezesam_core.runs import Runs
 BITMAPS = arrays(np.bool_, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(BITMAPS)
 def test_runs_hold_the_mask_its_area_and_its_box(mask):
     runs = Runs.of(mask)
@@ -22,7 +22,7 @@ def test_runs_hold_the_mask_its_area_and_its_box(mask):
     assert runs.box == cv2.boundingRect(mask.view(np.uint8))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(BITMAPS, st.data())
 def test_the_part_within_a_window(mask, data):
     height, width = mask.shape
@@ -33,7 +33,7 @@ def test_the_part_within_a_window(mask, data):
     np.testing.assert_array_equal(Runs.of(mask).inside(window).mask(), kept)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(BITMAPS, st.data())
 def test_coverage_is_the_mean_over_each_cell(mask, data):
     height, width = mask.shape
@@ -74,7 +74,7 @@ def test_flat_logits_are_all_or_nothing(value):
     assert runs.area == (20 if value > 0 else 0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(arrays(np.bool_, st.tuples(st.just(2), st.integers(1, 20), st.integers(1, 20))))
 def test_union_difference_and_single_pixels(pair):
     a, b = pair

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -87,7 +87,6 @@ def test_prompt_scales_pixel_centres_to_the_photo() -> None:
     assert blob.prompt((400, 200)).points[0] == Point(50.5 * 4, 40.5 * 2)
 
 
-@settings(deadline=None)
 @given(arrays(np.float32, st.tuples(st.integers(2, 24), st.integers(2, 24)), elements=st.floats(0, 1, width=32)))
 def test_clicks_always_lie_in_the_blob(saliency: np.ndarray) -> None:
     blob = most_salient_blob(saliency)

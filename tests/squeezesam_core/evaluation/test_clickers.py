@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -116,7 +116,6 @@ def ritm(mask: np.ndarray, truth: np.ndarray, ignore: np.ndarray, clicked: np.nd
     return None if place is None else Point(place[1] + 0.5, place[0] + 0.5, missing > surplus)
 
 
-@settings(deadline=None)  # brute force
 @given(*(arrays(np.bool_, (7, 9)) for _ in range(2)), st.integers(0, 2**32 - 1))
 def test_clicker_agrees_with_a_reference_of_ritms_rule(mask: np.ndarray, truth: np.ndarray, seed: int) -> None:
     rng = np.random.default_rng(seed)
