@@ -17,8 +17,9 @@ from squeezesam_core.session import Session
 
 SINGLE = 0
 """The mask that answers every prompt but one ambiguous click."""
-ANEW_LEAD = 0.1
-"""How much surer (predicted IoU) a look anew must be than the mask that goes on from the one before."""
+ANEW_LEAD, ANEW_LEAD_FOR_ALL = 0.06, 0.2
+"""How much surer (predicted IoU) a look anew must be than the mask that goes on from the one before; and how much surer
+still if it left nothing of that mask, the less the more it leaves."""
 MOST_SIDE = 1024
 """The longer side, at most, of a mask that is handed on as the next call's `previous`."""
 
@@ -92,7 +93,7 @@ def segment(
     found = [_look_from_near(session, prepared, prompt, look) for look in uncut or looks[:1]]
     best = max(found, key=lambda look: look.iou)
     anew = None if previous is None else _look_anew(session, prepared, prompt)
-    return best if anew is None or anew.iou <= best.iou + ANEW_LEAD else anew
+    return anew if anew is not None and _clearly_surer(anew, best) else best
 
 
 def _look_anew(session: Session, prepared: PreparedImage, prompt: Prompt) -> Segmentation | None:
@@ -103,6 +104,11 @@ def _look_anew(session: Session, prepared: PreparedImage, prompt: Prompt) -> Seg
     look = _look_through(session, prepared, prompt, window, None)
     is_cut_off = zoom.cut_off(look.logits > 0, look.window, look.image)
     return None if is_cut_off else _look_from_near(session, prepared, prompt, look)
+
+
+def _clearly_surer(anew: Segmentation, best: Segmentation) -> bool:
+    lost = 1 - anew.runs().area / max(best.runs().area, 1)
+    return anew.iou > best.iou + ANEW_LEAD + ANEW_LEAD_FOR_ALL * max(lost, 0)
 
 
 def _look_from_near(session: Session, prepared: PreparedImage, prompt: Prompt, before: Segmentation) -> Segmentation:

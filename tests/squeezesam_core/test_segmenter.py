@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from squeezesam_core import masks, zoom
+from squeezesam_core import masks, segmenter, zoom
 from squeezesam_core.errors import InvalidPromptError
 from squeezesam_core.fusion import PREVIOUS, prepare
 from squeezesam_core.geometry import NetworkInput, Window
 from squeezesam_core.prompts import Box, Point, Prompt
-from squeezesam_core.segmenter import choose, segment
+from squeezesam_core.segmenter import Segmentation, choose, segment
 
 PHOTO = np.zeros((200, 400, 3), np.uint8)
 WHOLE = Window(0, 0, 400, 200)
@@ -157,13 +157,19 @@ TOO_MUCH = Prompt((Point(200, 100), Point(250, 100, positive=False)))
 @pytest.mark.parametrize(
     ("prompt", "previous", "answers", "chosen"),
     [
-        (TOO_MUCH, MASK, ((1.0, 0.7), (0.5, 0.6), (0.9, 0.9)), 2),
-        (TOO_MUCH, MASK, ((1.0, 0.7), (0.5, 0.6), (0.9, 0.75)), 0),
+        (TOO_MUCH, MASK, ((1.0, 0.6), (0.5, 0.6), (0.9, 0.9)), 2),
+        (TOO_MUCH, MASK, ((1.0, 0.7), (0.5, 0.6), (0.9, 0.9)), 0),
         (TOO_MUCH, MASK, ((1.0, 0.7), (1.0, 0.9)), 0),
         (TOO_MUCH, None, ((1.0, 0.7),), 0),
         (Prompt((Point(200, 100),)), MASK, ((1.0, 0.7),), 0),
     ],
-    ids=["much surer", "a little surer", "cut off", "no mask took anything", "no background click"],
+    ids=[
+        "much surer",
+        "too little surer for what it leaves",
+        "cut off",
+        "no mask took anything",
+        "no background click",
+    ],
 )
 def test_the_first_background_click_gets_a_look_anew(
     windows, prompt: Prompt, previous: np.ndarray | None, answers: tuple[tuple[float, float], ...], chosen: int
@@ -173,6 +179,20 @@ def test_the_first_background_click_gets_a_look_anew(
     assert not session.answers
     assert result.window == windows[chosen]
     assert result.iou == pytest.approx(answers[chosen][1])
+
+
+@pytest.mark.parametrize(
+    ("left", "lead"), [(1.2, 0.06), (1.0, 0.06), (0.5, 0.16), (0.0, 0.26)], ids=["takes more", "all", "half", "nothing"]
+)
+def test_a_look_anew_must_be_the_surer_the_less_it_leaves(left: float, lead: float) -> None:
+    def answer(share: float, iou: float) -> Segmentation:
+        logits = np.full((20, 40), -1, np.float32)
+        logits[: round(20 * share)] = 1
+        return Segmentation(logits, WHOLE, (400, 200), iou)
+
+    before = answer(0.5, 0.6)
+    assert segmenter._clearly_surer(answer(0.5 * left, 0.6 + lead + 0.01), before)
+    assert not segmenter._clearly_surer(answer(0.5 * left, 0.6 + lead - 0.01), before)
 
 
 def test_a_look_anew_knows_nothing_of_the_mask(service, windows) -> None:
