@@ -91,8 +91,8 @@ def fuse(
     return fused
 
 
-def draw(fused: NDArray[np.float32], points: Points, labels: NDArray[np.int64]) -> None:
-    """Draw clicks and box into `fused` (channels, height, width) in place.
+def draw(fused: NDArray[np.float32] | NDArray[np.uint8], points: Points, labels: NDArray[np.int64]) -> None:
+    """Draw clicks and box into `fused` (channels, height, width) in place, as ones.
 
     points: (N, 2) network frame; labels: (N,) as Prompt.labels. A network of 5 channels sees no background click.
     """

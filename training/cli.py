@@ -22,6 +22,9 @@ def train(
         list[str] | None, typer.Option("--set", help="KEY=VALUE (TOML) in place of the recipe's; repeatable.")
     ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads; more than the free cores make it slower.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that draw batches ahead: for a GPU, as many as there are free cores.")
+    ] = 0,
 ) -> None:
     """Train a network by a recipe; Ctrl-C saves a checkpoint, and the same command goes on from it.
 
@@ -51,7 +54,7 @@ def train(
     initialise(network, plan.start)
     freeze(network, plan.frozen)
     corpus = read_corpus(plan.sources, root, masks_only=plan.preset != "saliency")
-    run(make_task(network, TrainingPart(corpus, plan.held_out), plan), plan, out)
+    run(make_task(network, TrainingPart(corpus, plan.held_out), plan), plan, out, workers=workers)
 
 
 @app.command()

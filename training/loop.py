@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from squeezesam_core.model import checkpoint
+from training.ahead import Turn, drawn
 from training.processes import Processes, joined
 from training.recipe import Recipe, Stage
 from training.tasks import Batch, Task
@@ -28,6 +29,7 @@ def train(
     recipe: Recipe,
     out: Path,
     *,
+    workers: int = 0,
     save_every: float = 120.0,
     report: Callable[[int], bool] = lambda _: True,
 ) -> None:
@@ -37,14 +39,21 @@ def train(
     steps: step, images (of all processes), size, rate, seconds since the start of this process, images per second,
     loss terms. The same seed gives the same run, stopped and resumed or not: each item depends on (seed, step, its
     number) alone. Of several processes the first writes; a signal to any of them stops all after the same step.
+    workers: processes beside each that draw its batches ahead (ahead.drawn); 0 draws where it trains.
     report: called after each step with its number; the run stops, as by a signal, when it returns False.
     """
     with joined() as processes:
-        _train(task, recipe, out, save_every, report, processes)
+        _train(task, recipe, out, workers, save_every, report, processes)
 
 
 def _train(
-    task: Task, recipe: Recipe, out: Path, save_every: float, report: Callable[[int], bool], processes: Processes
+    task: Task,
+    recipe: Recipe,
+    out: Path,
+    workers: int,
+    save_every: float,
+    report: Callable[[int], bool],
+    processes: Processes,
 ) -> None:
     device = processes.device
     network = task.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -66,19 +75,22 @@ def _train(
     sums: dict[str, float] = {}
     images = count = 0
     goes_on = True
-    with _stop_signal() as stopped, _opened(out / "log.jsonl") as lines:
+    with (
+        _stop_signal() as stopped,
+        _opened(out / "log.jsonl") as lines,
+        closing(drawn(task, _turns(recipe, step, processes), workers)) as batches,
+    ):
         while step < recipe.steps and not processes.any(stopped() or not goes_on):
             stage = recipe.stage_at(step)
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * recipe.rate_at(step)
             optimizer.zero_grad(set_to_none=True)
             for turn in range(stage.accumulate):
-                first = (turn * processes.count + processes.rank) * stage.batch
-                batch = Batch(recipe.seed, step, first, stage.batch)
+                batch, items = next(batches)
                 is_last = turn == stage.accumulate - 1
                 with nullcontext() if is_last else processes.without_averaging(called):
                     with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-                        losses = task.losses(called, batch, stage.size, move)
+                        losses = task.losses(called, items, batch, move)
                     (torch.stack(list(losses.values())).sum() / stage.accumulate).backward()
                 for name, loss in losses.items():
                     sums[name] = sums.get(name, 0.0) + float(loss.detach()) / stage.accumulate
@@ -105,6 +117,15 @@ def _train(
     if processes.writes:
         _save(out / "last.pt", network, optimizer, step, recipe)
     log.info("stopped at step %d of %d", step, recipe.steps)
+
+
+def _turns(recipe: Recipe, step: int, processes: Processes) -> Iterator[Turn]:
+    """What this process is shown from a step to the recipe's end: `accumulate` batches for each step."""
+    for number in range(step, recipe.steps):
+        stage = recipe.stage_at(number)
+        for turn in range(stage.accumulate):
+            first = (turn * processes.count + processes.rank) * stage.batch
+            yield Batch(recipe.seed, number, first, stage.batch), stage.size
 
 
 def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, object]]:

@@ -1,8 +1,9 @@
 """What a training step does for each kind of network: make a batch, run the network, give the losses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from squeezesam_core.fusion import PREVIOUS, draw
+from squeezesam_core.fusion import CLICKS, PREVIOUS, draw
 from squeezesam_core.geometry import Frame, NetworkInput
 from squeezesam_core.model.saliency_net import SaliencyNet
 from squeezesam_core.model.squeezesam import SqueezeSAM
 from training.items import SegmentationItem, saliency_item, segmentation_items
 from training.losses import MaskLoss, mask_loss, segmentation_loss
+from training.prompts import TrainingPrompt
 from training.recipe import Augmentation, Recipe
 from training.split import OfAnyAspect, Photos
 
@@ -63,8 +65,12 @@ class Task(Protocol):
     @property
     def network(self) -> nn.Module: ...
 
-    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
-        """Draw a batch of items of `side` squared in area and give its loss terms, means to be added up.
+    def draw(self, batch: Batch, side: int) -> Any:
+        """A batch of items of `side` squared in area, on the CPU, without the network: another process may do it."""
+        ...
+
+    def losses(self, called: nn.Module, drawn: Any, batch: Batch, move: Move) -> dict[str, Tensor]:
+        """The loss terms of what was drawn for a batch, means to be added up.
 
         called: the network, as its training pass goes through it (processes.Processes.wrap).
         """
@@ -86,6 +92,14 @@ def make_task(network: SqueezeSAM | SaliencyNet, photos: Photos, recipe: Recipe)
     )
 
 
+@dataclass(frozen=True)
+class SaliencyBatch:
+    """pixels (B, 3, H, W) float32 normalised; target (B, 1, H, W) float32 in 0..1."""
+
+    pixels: Tensor
+    target: Tensor
+
+
 class SaliencyTask:
     """Learn a teacher's saliency maps and people's masks."""
 
@@ -93,13 +107,39 @@ class SaliencyTask:
         self.network = network
         self._photos = photos
 
-    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
+    def draw(self, batch: Batch, side: int) -> SaliencyBatch:
         like = _like_a_photo(self._photos, batch, self.network.spec, side)
         items = [saliency_item(self._photos, batch.of_item(index, ITEM), like) for index in range(batch.count)]
-        logits = called(move(torch.from_numpy(np.stack([item.pixels for item in items]))))
-        target = move(torch.from_numpy(np.stack([item.target for item in items])[:, None]))
+        return SaliencyBatch(_stacked([item.pixels for item in items]), _stacked([item.target[None] for item in items]))
+
+    def losses(self, called: nn.Module, drawn: SaliencyBatch, batch: Batch, move: Move) -> dict[str, Tensor]:
+        logits = called(move(drawn.pixels))
+        target = move(drawn.target)
         logits = F.interpolate(logits.float(), target.shape[-2:], mode="bilinear", align_corners=False)
         return {"map": mask_loss(logits, target, torch.ones_like(target)).mean()}
+
+
+@dataclass(frozen=True)
+class SegmentationBatch:
+    """pixels (B, 3, H, W) float32 normalised; truth, ignore (B, 1, H, W) bool; previous (B, 1, H, W) float32 in 0..1,
+    0 where there is none; prompts: B of them, network frame."""
+
+    pixels: Tensor
+    truth: Tensor
+    ignore: Tensor
+    previous: Tensor
+    prompts: list[TrainingPrompt]
+
+    @classmethod
+    def of(cls, items: list[SegmentationItem]) -> "SegmentationBatch":
+        nothing = np.zeros(items[0].truth.shape, np.float32)
+        return cls(
+            _stacked([item.pixels for item in items]),
+            _stacked([item.truth[None] for item in items]),
+            _stacked([item.ignore[None] for item in items]),
+            _stacked([(nothing if item.previous is None else item.previous)[None] for item in items]),
+            [item.prompt for item in items],
+        )
 
 
 class SegmentationTask:
@@ -127,17 +167,18 @@ class SegmentationTask:
         self._iterative = iterative
         self._with_previous = network.spec.channels > PREVIOUS
 
-    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, Tensor]:
-        items = self._items(batch, _like_a_photo(self._photos, batch, self.network.spec, side))
-        previous = [item.previous for item in items]
+    def draw(self, batch: Batch, side: int) -> SegmentationBatch:
+        return SegmentationBatch.of(self._items(batch, _like_a_photo(self._photos, batch, self.network.spec, side)))
+
+    def losses(self, called: nn.Module, drawn: SegmentationBatch, batch: Batch, move: Move) -> dict[str, Tensor]:
+        pixels, previous = move(drawn.pixels), move(drawn.previous)
         rng = batch.of_all(ITERATIONS)
         if rng.random() < self._iterative:
             for number in range(int(rng.integers(1, MOST_ITERATIONS + 1))):
                 rngs = [batch.of_item(index, CLICK + number) for index in range(batch.count)]
-                previous = self._click_errors(rngs, items, previous, move)
-        logits, predicted_iou = called(*self._inputs(items, previous, move))
-        truth = move(torch.from_numpy(np.stack([item.truth for item in items])[:, None].astype(np.float32)))
-        weight = move(torch.from_numpy(np.stack([~item.ignore for item in items])[:, None].astype(np.float32)))
+                previous = self._click_errors(rngs, drawn, pixels, previous, move)
+        logits, predicted_iou = called(*self._inputs(pixels, previous, drawn.prompts, move))
+        truth, weight = move(drawn.truth).float(), (~move(drawn.ignore)).float()
         return segmentation_loss(logits.float(), predicted_iou.float(), truth, weight, self._loss)
 
     def _items(self, batch: Batch, like: Frame) -> list[SegmentationItem]:
@@ -151,48 +192,60 @@ class SegmentationTask:
         return items
 
     def _click_errors(
-        self,
-        rngs: list[np.random.Generator],
-        items: list[SegmentationItem],
-        previous: list[NDArray[np.float32] | None],
-        move: Move,
-    ) -> list[NDArray[np.float32] | None]:
-        """Add a click on each mask's largest error; give the masks, soft or as people see them, as previous ones."""
+        self, rngs: list[np.random.Generator], drawn: SegmentationBatch, pixels: Tensor, previous: Tensor, move: Move
+    ) -> Tensor:
+        """Add a click on each mask's largest error; give the masks, soft or as people see them, as previous ones.
+
+        pixels, previous: as drawn, on the network's device.
+        """
         self.network.eval()
         with torch.no_grad():
-            logits = self.network(*self._inputs(items, previous, move))[0][:, :1].float()
+            logits = self.network(*self._inputs(pixels, previous, drawn.prompts, move))[0][:, :1].float()
         self.network.train()
-        size = items[0].truth.shape
-        masks = F.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()[:, 0].cpu().numpy()
-        given: list[NDArray[np.float32] | None] = []
-        for rng, item, mask in zip(rngs, items, masks, strict=True):
-            shown = mask > 0.5
+        masks = F.interpolate(logits, drawn.truth.shape[-2:], mode="bilinear", align_corners=False).sigmoid()
+        shown = masks > 0.5
+
+        def click(
+            rng: np.random.Generator,
+            prompt: TrainingPrompt,
+            mask: NDArray[np.bool_],
+            truth: NDArray[np.bool_],
+            ignore: NDArray[np.bool_],
+        ) -> bool:
+            """Whether the mask is then given as people see it."""
             kind = rng.random()
             if self._with_previous and kind < FORGOTTEN_SHARE:
-                item.prompt.start_again(shown, item.truth, item.ignore, stand_ins=rng.random() < 0.5)
+                prompt.start_again(mask, truth, ignore, stand_ins=rng.random() < 0.5)
             elif kind < 1 - REPEAT_SHARE:
-                item.prompt.add_error_click(shown, item.truth, item.ignore)
-            given.append(shown.astype(np.float32) if rng.random() < 0.3 else mask)
-        return given
+                prompt.add_error_click(mask, truth, ignore)
+            return bool(rng.random() < 0.3)
+
+        of_each = (tensor[:, 0].numpy() for tensor in (shown.cpu(), drawn.truth, drawn.ignore))
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            as_seen = list(threads.map(click, rngs, drawn.prompts, *of_each))
+        return torch.where(move(torch.tensor(as_seen))[:, None, None, None], shown.float(), masks)
 
     def _inputs(
-        self, items: list[SegmentationItem], previous: list[NDArray[np.float32] | None], move: Move
+        self, pixels: Tensor, previous: Tensor, prompts: list[TrainingPrompt], move: Move
     ) -> tuple[Tensor, Tensor, Tensor]:
-        height, width = items[0].truth.shape
-        prompts = [item.prompt.arrays() for item in items]
-        longest = max(1, *(len(labels) for _, labels in prompts))
-        fused = np.zeros((len(items), self.network.spec.channels, height, width), np.float32)
-        points = np.zeros((len(items), longest, 2), np.float32)
-        kinds = np.full((len(items), longest), -1, np.int64)
-        for index, (item, (coordinates, labels)) in enumerate(zip(items, prompts, strict=True)):
-            fused[index, :3] = item.pixels
-            draw(fused[index], coordinates, labels)
-            mask = previous[index]
-            if mask is not None and fused.shape[1] > PREVIOUS:
-                fused[index, PREVIOUS] = mask
+        """The network's: photos, clicks, boxes and masks as channels (fusion.py), and the prompts' points and kinds."""
+        count, _, height, width = pixels.shape
+        arrays = [prompt.arrays() for prompt in prompts]
+        longest = max(1, *(len(labels) for _, labels in arrays))
+        drawings = np.zeros((count, self.network.spec.channels, height, width), np.uint8)
+        points = np.zeros((count, longest, 2), np.float32)
+        kinds = np.full((count, longest), -1, np.int64)
+        for index, (coordinates, labels) in enumerate(arrays):
+            draw(drawings[index], coordinates, labels)
             points[index, : len(labels)] = coordinates / (width, height)
             kinds[index, : len(labels)] = labels
-        return move(torch.from_numpy(fused)), move(torch.from_numpy(points)), move(torch.from_numpy(kinds))
+        prompted = move(torch.from_numpy(drawings[:, CLICKS:PREVIOUS])).to(pixels.dtype)
+        fused = torch.cat([pixels, prompted, previous] if self._with_previous else [pixels, prompted], 1)
+        return move(fused), move(torch.from_numpy(points)), move(torch.from_numpy(kinds))
+
+
+def _stacked(arrays: Sequence[NDArray[Any]]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
 
 
 def _like_a_photo(photos: Photos, batch: Batch, spec: NetworkInput, side: int) -> Frame:

@@ -29,11 +29,11 @@ def recipe(preset: str, steps: int) -> Recipe:
     return Recipe(preset=preset, side=64, stage=stages, source=SOURCES, warmup=1, precision="fp32")  # type: ignore[arg-type]
 
 
-def run(plan: Recipe, root: Path, out: Path) -> dict[str, torch.Tensor]:
+def run(plan: Recipe, root: Path, out: Path, workers: int = 0) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     network = build(plan.preset, plan.side, plan.switches)
     corpus = read_corpus(plan.source, root, masks_only=True)
-    train(make_task(network, corpus, plan), plan, out)
+    train(make_task(network, corpus, plan), plan, out, workers=workers)
     return checkpoint.load(out / "last.pt")["network"]
 
 
@@ -52,6 +52,13 @@ def test_stopped_and_resumed_equals_straight_through(
     assert all(torch.equal(straight[name], halves[name]) for name in straight)
 
 
+def test_drawn_ahead_it_learns_the_same(corpus_root: Path, tmp_path: Path) -> None:
+    plan = recipe("serving", 4)
+    plan.stage = [Stage(size=64, batch=2, accumulate=2, steps=2), Stage(size=96, batch=4, steps=2)]
+    here, ahead = (run(plan, corpus_root, tmp_path / str(workers), workers) for workers in (0, 2))
+    assert all(torch.equal(here[name], ahead[name]) for name in here)
+
+
 class Offset(nn.Module):
     """The simplest network: one number, taken from what it is given."""
 
@@ -67,8 +74,13 @@ class OffsetTask:
     def __init__(self) -> None:
         self.network = Offset()
 
-    def losses(self, called: nn.Module, batch: Batch, side: int, move: Move) -> dict[str, torch.Tensor]:
-        numbers = torch.tensor([batch.of_item(index, 1).normal(3) for index in range(batch.count)]).float()
+    def draw(self, batch: Batch, side: int) -> tuple[torch.Tensor, int]:
+        return torch.tensor([batch.of_item(index, 1).normal(3) for index in range(batch.count)]).float(), side
+
+    def losses(
+        self, called: nn.Module, drawn: tuple[torch.Tensor, int], batch: Batch, move: Move
+    ) -> dict[str, torch.Tensor]:
+        numbers, side = drawn
         return {"square": called(numbers).square().mean(), "side": 0 * called(numbers).mean() + side}
 
 
@@ -110,7 +122,8 @@ def test_views_are_as_large_as_a_photo_is_served(side: int, sizes: set[tuple[int
     shown = Shown(task.network)
     for step in range(60):
         with torch.no_grad():
-            task.losses(shown, Batch(0, step, first=0, count=1), side, lambda tensor: tensor)
+            batch = Batch(0, step, first=0, count=1)
+            task.losses(shown, task.draw(batch, side), batch, lambda tensor: tensor)
     assert shown.shapes == sizes
 
 
