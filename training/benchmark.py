@@ -29,20 +29,23 @@ source = [{{ directory = "photos" }}]
 
 @dataclass(frozen=True)
 class Case:
-    """A preset at an image size, on so many threads of so many processes (torchrun), on the GPU or the CPU."""
+    """A preset at an image size, on so many threads of so many processes (torchrun), on the GPU or the CPU; `workers`
+    beside each process draw its batches ahead."""
 
     preset: str
     size: int
     threads: int = 1
     processes: int = 1
     gpu: bool = False
+    workers: int = 0
 
     @property
     def name(self) -> str:
         where = "gpu" if self.gpu else f"{self.threads}t" if self.processes == 1 else f"{self.processes}p"
-        return f"train_{self.preset}_{self.size}_{where}"
+        return f"train_{self.preset}_{self.size}_{where}" + (f"_{self.workers}w" if self.workers else "")
 
 
+FREE_CORES = max(1, (os.cpu_count() or 2) - 2)
 REFERENCE = Case("serving", 128)
 CASES = (
     REFERENCE,
@@ -50,10 +53,12 @@ CASES = (
     Case("serving", 384),
     Case("serving", 128, threads=2),
     Case("serving", 128, processes=2),
+    Case("serving", 128, workers=1),
     Case("paper", 128),
     Case("paper", 256),
     Case("serving", 256, gpu=True),
-    Case("paper", 256, gpu=True),
+    Case("serving", 256, gpu=True, workers=FREE_CORES),
+    Case("paper", 256, gpu=True, workers=FREE_CORES),
 )
 
 
@@ -91,7 +96,8 @@ def _measure(case: Case, command: Sequence[str], steps: int, root: Path) -> Row:
     recipe, out = root / f"{case.name}.toml", root / case.name
     recipe.write_text(RECIPE.format(preset=case.preset, size=case.size, batch=BATCH, steps=steps), encoding="utf-8")
     launcher = [] if case.processes == 1 else _torchrun(case.processes)
-    arguments = [*("train", str(recipe), "--out", str(out), "--root", str(root)), "--threads", str(case.threads)]
+    arguments = ["train", str(recipe), "--out", str(out), "--root", str(root)]
+    arguments += ["--threads", str(case.threads), "--workers", str(case.workers)]
     run = subprocess.run(
         [sys.executable, *launcher, *command, *arguments],
         env=os.environ | {"OMP_NUM_THREADS": str(case.threads)} | ({} if case.gpu else {"CUDA_VISIBLE_DEVICES": ""}),

@@ -10,7 +10,7 @@ COMMAND = ("-m", "backend.cli")
 
 @pytest.mark.slow
 def test_images_a_second_of_a_short_run(monkeypatch):
-    cases = (Case("serving", 32), Case("serving", 64))
+    cases = (Case("serving", 32), Case("serving", 64, workers=1))
     monkeypatch.setattr(benchmark, "CASES", cases)
     monkeypatch.setattr(benchmark, "REFERENCE", cases[0])
     first, second = benchmark.training(COMMAND, 2)
@@ -35,6 +35,7 @@ def test_rows_say_why_they_could_not_be_measured(monkeypatch):
         (Case("serving", 128, threads=2), "train_serving_128_2t"),
         (Case("serving", 128, processes=2), "train_serving_128_2p"),
         (Case("serving", 128, gpu=True), "train_serving_128_gpu"),
+        (Case("serving", 128, workers=3), "train_serving_128_1t_3w"),
     ],
 )
 def test_names_say_what_ran(case, name):
