@@ -28,7 +28,7 @@ PHOTOS = 40
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The version that ships, for an input of 64 pixels: a round with it takes seconds."""
+    """The version that ships, for an input of 96 pixels: a round with it takes seconds."""
     root = tmp_path_factory.mktemp("small")
     for folder in ("images", "masks"):
         (root / "photos" / folder).mkdir(parents=True)
@@ -37,7 +37,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(root / f"photos/images/{number}.png"), photo)
         cv2.imwrite(str(root / f"photos/masks/{number}.png"), mask * 255)
     (ships,) = (manifest for manifest in shipped() if manifest.name == SEGMENTER)
-    export_version(ships.path("checkpoint"), [root / "photos"], root / "version", side=64, items=8, held_out=8)
+    export_version(ships.path("checkpoint"), [root / "photos"], root / "version", side=96, items=8, held_out=8)
     return root / "version"
 
 
