@@ -180,9 +180,9 @@ def page(results: Results, limit: int | None) -> str:
             "",
             "## int8 against fp32",
             "",
-            f"Difference in points (positive: int8 is better). A set may lose {FINE[0]} (goal), or {FINE[1]} (floor):",
-            "«reached» says what the lowest of them reaches. In small sets a photo or two whose mask is another one",
-            "altogether make a point, either way. The fp32 figures: the commands above with `--precision fp32`.",
+            f"Difference in points (positive: int8 is better); goal within {FINE[0]}, floor {FINE[1]}. «worst»: the",
+            "largest difference of any set, and what it reaches; in small sets a photo or two whose mask is another",
+            "one altogether make a point. The fp32 figures: the commands above with `--precision fp32`.",
             "",
             *differences(results),
         ]
@@ -240,18 +240,17 @@ def gains(results: Results) -> list[str]:
 
 
 def differences(results: Results) -> list[str]:
-    """int8's figures less those of fp32 by set, their mean, the lowest and the highest, and what the lowest reaches."""
-    means, lowest, highest = [], [], []
+    """int8's figures less those of fp32 by set, their mean, the largest of them, and what that reaches."""
+    means, worst = [], []
     for column in CLICKS:
         pairs = [[column.value(results.get(name, column.protocol, p)) for p in ("int8", "fp32")] for name in SETS]
         known = [int8 - fp32 for int8, fp32 in pairs if int8 is not None and fp32 is not None]
         means.append(float(average(known)) if len(known) == len(SETS) else None)
-        lowest.append(min(known) if len(known) == len(SETS) else None)
-        highest.append(max(known) if len(known) == len(SETS) else None)
-    reached = [verdict(None if value is None else max(-value, 0), *FINE) for value in lowest]
+        worst.append(max(known, key=abs) if len(known) == len(SETS) else None)
+    reached = [verdict(None if value is None else abs(value), *FINE) for value in worst]
     rows = {
         name: [shown(value, column, "+") for value, column in zip(values, CLICKS, strict=True)]
-        for name, values in (("mean", means), ("lowest", lowest), ("highest", highest))
+        for name, values in (("mean", means), ("worst", worst))
     }
     return [
         *table(SETS, CLICKS, results.get, lambda name, protocol: results.get(name, protocol, "fp32")),
