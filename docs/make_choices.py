@@ -122,6 +122,16 @@ def zoom_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
         yield "no look at the mirror image", bench.of_segmenter()
 
 
+def agreement_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """How much the agreement of looks through several windows counts beside how sure they are
+    (squeezesam_core/segmenter.py): random clicks, no mask before."""
+    for share in (0.2, 0.0, 0.1, 0.3, 0.5, 1.0):
+        with setting(segmenter, AGREEMENT=share):
+            found = list(bench.ask("random-clicks", clicks=(3, 5)))
+        clicked = {"3 random": 3, "5 random": 5}
+        yield f"{share}", bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()})
+
+
 def segmenter_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """The segmenter's input size: the square root of its pixels."""
     for side in (192, 224, 256, 288, 320):
@@ -198,6 +208,7 @@ def after(outcomes: list[tuple[str, Any]], clicks: int) -> Iterator[tuple[str, A
 
 TABLES = {
     "zoom": zoom_table,
+    "agreement": agreement_table,
     "segmenter-side": segmenter_side_table,
     "detector-side": detector_side_table,
     "detector-sizes": detector_sizes_table,

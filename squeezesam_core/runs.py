@@ -128,6 +128,11 @@ class Runs:
         order = np.argsort(starts, kind="stable")
         return Runs.of_stretches(self.size, *_merged(starts[order].astype(np.int64), ends[order].astype(np.int64)))
 
+    def iou(self, other: "Runs") -> float:
+        """Intersection over union, 0..1; both of one size. 1 if both are empty."""
+        union = self.union(other).area
+        return (self.area + other.area - union) / union if union else 1.0
+
     def without(self, other: "Runs") -> "Runs":
         """What is in this and not in the other; both of one size."""
         return self._rest().union(other)._rest()

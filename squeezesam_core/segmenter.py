@@ -20,6 +20,9 @@ SINGLE = 0
 ANEW_LEAD, ANEW_LEAD_FOR_ALL = 0.06, 0.2
 """How much surer (predicted IoU) a look anew must be than the mask that goes on from the one before; and how much surer
 still if it left nothing of that mask, the less the more it leaves."""
+AGREEMENT = 0.2
+"""How much the mean IoU of a look's mask with those of the others adds to how sure it is, where looks through several
+windows compete."""
 MOST_SIDE = 1024
 """The longer side, at most, of a mask that is handed on as the next call's `previous`."""
 
@@ -74,8 +77,8 @@ def segment(
     saliency: NDArray[np.float32] | None = None,
 ) -> Segmentation:
     """The mask that a prompt asks for: a look at the whole photo, and at several clicks that go on from no mask through
-    windows near them (zoom.py); each goes on with a look from near at its answer, and the surest mask counts. A prompt
-    that ends with its one background click also gets a look that knows nothing of the mask before.
+    windows near them (zoom.py); each goes on with a look from near at its answer, and the mask that is trusted most
+    counts. A prompt that ends with its one background click also gets a look that knows nothing of the mask before.
 
     prepared: fusion.prepare's, made for this session's spec. previous: the mask to go on from. saliency: the photo's
     map, for a prompt that goes on from none: a first look starts from it where the prompt falls on it
@@ -91,9 +94,20 @@ def segment(
         looks.insert(0, _look_through(session, prepared, prompt, Window(0, 0, *image), start))
     uncut = [look for look in looks if not zoom.cut_off(look.logits > 0, look.window, image)]
     found = [_look_from_near(session, prepared, prompt, look) for look in uncut or looks[:1]]
-    best = max(found, key=lambda look: look.iou)
+    best = found[int(np.argmax(_trust(found)))]
     anew = None if previous is None else _look_anew(session, prepared, prompt)
     return anew if anew is not None and _clearly_surer(anew, best) else best
+
+
+def _trust(found: list[Segmentation]) -> NDArray[np.float64]:
+    """How much each answer is to be trusted, (N,): predicted IoUs are often equal within a hundredth where the masks are
+    not alike, so what the others see too counts as well."""
+    sure = np.array([answer.iou for answer in found])
+    if len(found) == 1:
+        return sure
+    drawn = [answer.runs() for answer in found]
+    ious = np.array([[one.iou(other) for other in drawn] for one in drawn])
+    return np.asarray(sure + AGREEMENT * (ious.sum(axis=0) - 1) / (len(found) - 1))
 
 
 def _look_anew(session: Session, prepared: PreparedImage, prompt: Prompt) -> Segmentation | None:

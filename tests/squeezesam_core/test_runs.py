@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from squeezesam_core import masks
 from squeezesam_core.geometry import Window
 from squeezesam_core.runs import Runs
 
@@ -76,11 +77,12 @@ def test_flat_logits_are_all_or_nothing(value):
 
 @settings(max_examples=60)
 @given(arrays(np.bool_, st.tuples(st.just(2), st.integers(1, 20), st.integers(1, 20))))
-def test_union_difference_and_single_pixels(pair):
+def test_union_difference_iou_and_single_pixels(pair):
     a, b = pair
     runs, others = Runs.of(a), Runs.of(b)
     for made, expected in ((runs.union(others), a | b), (runs.without(others), a & ~b)):
         np.testing.assert_array_equal(made.mask(), expected)
         np.testing.assert_array_equal(made.starts, Runs.of(expected).starts)
+    assert runs.iou(others) == pytest.approx(masks.iou(a, b))
     held = [[runs.holds(x, y) for x in range(a.shape[1])] for y in range(a.shape[0])]
     np.testing.assert_array_equal(held, a)

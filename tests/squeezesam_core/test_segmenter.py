@@ -134,7 +134,35 @@ def test_several_clicks_get_the_surest_of_their_answers(
     assert sizes == sorted(sizes, reverse=True)
     assert len(windows) == len(first) + len(near)
     assert result.window == windows[len(first) + chosen]
-    assert result.iou == pytest.approx(max(near))
+    assert result.iou == pytest.approx(near[chosen])
+
+
+TOP, BOTTOM, NOTHING = slice(0, 10), slice(10, 20), slice(0, 0)
+
+
+def answer_of(rows: slice, iou: float) -> Segmentation:
+    """A band of 20 rows of a photo, as sure as given."""
+    logits = np.full((20, 40), -1, np.float32)
+    logits[rows] = 1
+    return Segmentation(logits, WHOLE, (400, 200), iou)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ious", "best"),
+    [
+        ((BOTTOM, TOP, TOP), (0.75, 0.7, 0.7), 1),
+        ((BOTTOM, TOP, TOP), (0.85, 0.7, 0.7), 0),
+        ((BOTTOM, TOP), (0.7, 0.71), 1),
+        ((TOP,), (0.2,), 0),
+        ((NOTHING, NOTHING), (0.2, 0.3), 1),
+    ],
+    ids=["two agree", "one is much surer than two that agree", "two do not agree", "one look", "nothing found"],
+)
+def test_agreement_decides_between_looks_that_are_about_as_sure(
+    rows: tuple[slice, ...], ious: tuple[float, ...], best: int
+) -> None:
+    found = [answer_of(each, iou) for each, iou in zip(rows, ious, strict=True)]
+    assert int(np.argmax(segmenter._trust(found))) == best
 
 
 @pytest.mark.parametrize(
@@ -185,14 +213,9 @@ def test_the_first_background_click_gets_a_look_anew(
     ("left", "lead"), [(1.2, 0.06), (1.0, 0.06), (0.5, 0.16), (0.0, 0.26)], ids=["takes more", "all", "half", "nothing"]
 )
 def test_a_look_anew_must_be_the_surer_the_less_it_leaves(left: float, lead: float) -> None:
-    def answer(share: float, iou: float) -> Segmentation:
-        logits = np.full((20, 40), -1, np.float32)
-        logits[: round(20 * share)] = 1
-        return Segmentation(logits, WHOLE, (400, 200), iou)
-
-    before = answer(0.5, 0.6)
-    assert segmenter._clearly_surer(answer(0.5 * left, 0.6 + lead + 0.01), before)
-    assert not segmenter._clearly_surer(answer(0.5 * left, 0.6 + lead - 0.01), before)
+    before, rows = answer_of(TOP, 0.6), slice(round(10 * left))
+    assert segmenter._clearly_surer(answer_of(rows, 0.6 + lead + 0.01), before)
+    assert not segmenter._clearly_surer(answer_of(rows, 0.6 + lead - 0.01), before)
 
 
 def test_a_look_anew_knows_nothing_of_the_mask(service, windows) -> None:
