@@ -108,7 +108,7 @@ class Annotator:
             return EMPTY
         output = config.outputs[0]
         label = output.labels[0] if output.labels else ""
-        score = confidence(segmentation, scene.saliency).score
+        score = confidence(segmentation).score
         region = Region(region_id(task["id"], output.name, label), label, output.name, shape)
         return self._written([(region, score)], score, config)
 

@@ -25,7 +25,7 @@ from squeezesam_core.session import DetectorSession, Session
 from squeezesam_core.whole_object import outlined, whole_object
 
 PHOTOS = 60
-VIEWS = ("score", "iou", "stability", "margin", "agreement")
+VIEWS = ("score", "iou", "stability")
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def judged(sample: Sample, segmenter: Session, detector: DetectorSession) -> Ite
         found = whole_object(segmenter, prepared, blob, saliency)
         shown = outlined(found, prepared, blob).mask
         truths = [reference.decode() for reference in sample.masks]
-        yield confidence(found, saliency), max(iou(shown, truth.object, truth.ignore) for truth in truths)
+        yield confidence(found), max(iou(shown, truth.object, truth.ignore) for truth in truths)
 
 
 def row(name: str, cases: list[tuple[Confidence, float]]) -> str:

@@ -100,8 +100,10 @@ def segment(
 
 
 def _trust(found: list[Segmentation]) -> NDArray[np.float64]:
-    """How much each answer is to be trusted, (N,): predicted IoUs are often equal within a hundredth where the masks are
-    not alike, so what the others see too counts as well."""
+    """How much each answer is to be trusted, (N,).
+
+    Predicted IoUs are often equal within a hundredth where masks are not alike: what the others see too counts as well.
+    """
     sure = np.array([answer.iou for answer in found])
     if len(found) == 1:
         return sure
