@@ -265,7 +265,7 @@ def main() -> None:
     ]
     for name in options.table:
         rows = list(TABLES[name](bench))
-        parts.append(table(name.replace("-", " ").capitalize(), str(TABLES[name].__doc__), rows))
+        parts.append(table(name.replace("-", " ").capitalize(), " ".join(str(TABLES[name].__doc__).split()), rows))
     options.out.write_text("\n".join(parts), encoding="utf-8")
 
 
