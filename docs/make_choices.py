@@ -86,6 +86,10 @@ class Bench:
             found[column] = 100 * float(np.mean([np.mean(ious) for ious in by_set.values()]))
         return found
 
+    def after_clicks(self, outcomes: list[tuple[str, Any]], columns: dict[str, int]) -> Figures:
+        """Of outcomes of several clicks, after as many as each column says."""
+        return self.figures({name: partial(after, outcomes, clicks) for name, clicks in columns.items()})
+
     def of_segmenter(self, segmenter: Any = None) -> Figures:
         return self.figures(
             {
@@ -128,8 +132,7 @@ def agreement_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     for share in (0.2, 0.0, 0.1, 0.3, 0.5, 1.0):
         with setting(segmenter, AGREEMENT=share):
             found = list(bench.ask("random-clicks", clicks=(3, 5)))
-        clicked = {"3 random": 3, "5 random": 5}
-        yield f"{share}", bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()})
+        yield f"{share}", bench.after_clicks(found, {"3 random": 3, "5 random": 5})
 
 
 def segmenter_side_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
@@ -193,11 +196,7 @@ def stand_ins_table(bench: Bench) -> Iterator[tuple[str, Figures]]:
     for lone, several in ((0.3, 0.5), (0.0, 0.0), (0.3, 0.3), (0.5, 0.5), (0.7, 0.7)):
         with setting(interaction, STAND_IN_DISTANCE=lone, STAND_IN_DISTANCE_OF_SEVERAL=several):
             found = list(bench.ask("from-mask", clicks=(1, 2, 3)))
-        clicked = {"1 click": 1, "2 clicks": 2, "3 clicks": 3}
-        yield (
-            f"{lone}, {several}",
-            bench.figures({name: partial(after, found, clicks) for name, clicks in clicked.items()}),
-        )
+        yield f"{lone}, {several}", bench.after_clicks(found, {"1 click": 1, "2 clicks": 2, "3 clicks": 3})
 
 
 def after(outcomes: list[tuple[str, Any]], clicks: int) -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Inference: a photo and a prompt give a mask. Pure functions, no state."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -107,9 +108,10 @@ def _trust(found: list[Segmentation]) -> NDArray[np.float64]:
     sure = np.array([answer.iou for answer in found])
     if len(found) == 1:
         return sure
-    drawn = [answer.runs() for answer in found]
-    ious = np.array([[one.iou(other) for other in drawn] for one in drawn])
-    return np.asarray(sure + AGREEMENT * (ious.sum(axis=0) - 1) / (len(found) - 1))
+    agreement = np.zeros(len(found))
+    for (i, one), (j, other) in combinations(enumerate([answer.runs() for answer in found]), 2):
+        agreement[[i, j]] += one.iou(other)
+    return np.asarray(sure + AGREEMENT * agreement / (len(found) - 1))
 
 
 def _look_anew(session: Session, prepared: PreparedImage, prompt: Prompt) -> Segmentation | None:
